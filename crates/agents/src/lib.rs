@@ -1,0 +1,3 @@
+//! agents
+
+pub mod dialect;
