@@ -110,10 +110,20 @@ pub enum Outcome {
     Permanent(String),
     /// The agent's own mode for the access could not be set, or was left: nothing it does may be trusted.
     ModeNotSet(String),
+    /// The session to resume is not there: nothing was done; start anew without [`Brief::resume`].
+    SessionLost(String),
     /// It stopped because it was asked to.
     Cancelled,
-    /// It ended without an error and without anything to show.
+    /// It ended without an error and without anything to show. Another turn may still get it.
     NoResult(String),
+    /// The process ended by itself with a code that is not zero: a command that failed, or an agent whose end says
+    /// nothing better, even after it gave a result.
+    Exited {
+        /// The code.
+        code: i32,
+        /// For people.
+        reason: String,
+    },
     /// A signal ended it that nobody of ours sent.
     Killed(String),
 }
