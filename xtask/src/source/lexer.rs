@@ -171,7 +171,7 @@ mod tests {
     fn comments_are_blanked_and_lines_stay() {
         assert_eq!(
             code("a // b\nc /* d\n/* e */ f */ g"),
-            "a     \nc     \n               g"
+            "a     \nc     \n             g"
         );
     }
 
