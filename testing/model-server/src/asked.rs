@@ -55,13 +55,17 @@ impl Speaker {
     }
 }
 
-/// Agents name their folder in a sentence or an element of the prompt; here are the ways seen so far.
+/// Agents name their folder in a sentence, a list or an element of the prompt; here are the ways seen so far. The
+/// body is still JSON, so a new line is a backslash and an n.
 static FOLDER: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"(?i)(?:working directory|current directory|working in the directory|cwd)(?: is)?:?\s*`?(/[^\s`<,\x22\\]*)|<cwd>(/[^<]*)</cwd>",
-    )
-    .expect("the pattern is constant")
+    let words = r"(?i)working directory|working in the directory|current directory|workspace directories";
+    let between = r"(?: is)?:?(?:\*\*)?(?:\\n *-)? *`?";
+    let pattern = format!(r"(?:(?:{words}){between}|<cwd>)(?P<folder>/[^\s`<,\x22\\]*)");
+    Regex::new(&pattern).expect("the pattern is constant")
 });
+
+/// How the side requests begin that offer tools all the same.
+const SIDE_REQUESTS: &[&str] = &["[SUGGESTION MODE:"];
 
 impl Asked {
     /// What the person said before the model first spoke: the same in every request of a conversation.
@@ -78,9 +82,14 @@ impl Asked {
 
     /// The folder the agent says it works in.
     pub(crate) fn folder(&self) -> Option<String> {
-        let found = FOLDER.captures(&self.body)?;
-        let folder = found.get(1).or(found.get(2))?.as_str();
+        let folder = FOLDER.captures(&self.body)?.name("folder")?.as_str();
         Some(folder.trim_end_matches(['.', '/']).to_owned())
+    }
+
+    /// Whether the agent asks on its own account: a title, a classification, a suggestion what to type next.
+    pub(crate) fn is_aside(&self) -> bool {
+        let last = self.messages.last().map_or("", |message| message.text.as_str());
+        self.tools.is_empty() || SIDE_REQUESTS.iter().any(|start| last.starts_with(start))
     }
 
     /// Tells conversations apart that match the same pattern: their prompt, and the folder they happen in.
@@ -160,6 +169,10 @@ mod tests {
                 Some("/w/three"),
             ),
             (r" - Primary working directory: /w/four\n", Some("/w/four")),
+            (
+                r"- **Workspace Directories:**\n  - /w/five\n- **Directory",
+                Some("/w/five"),
+            ),
             (r"no folder at all", None),
         ] {
             assert_eq!(asked(body, Vec::new()).folder().as_deref(), folder, "{body}");

@@ -43,7 +43,7 @@ pub(crate) fn fit(call: &Call, tools: &[Tool], workspace: Option<&str>) -> Resul
         Call::Read(call) => fit_read(call, tools, workspace),
         Call::Ask(call) => fit_ask(call, tools),
         Call::PlanExit(call) => fit_plan_exit(call, tools),
-        Call::Call(call) => Ok(fit_named(call, tools)),
+        Call::Named(call) => Ok(fit_named(call, tools)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! How far each conversation has been played.
 //!
-//! Owns the cursors. A request is a *side request* (a title, a classifier) when it offers no tools or matches
-//! `aux_match`; it moves no cursor. Any other belongs to the first conversation whose pattern matches its prompt, else
+//! Owns the cursors. A *side request* (a title, a classifier) offers no tools or matches `aux_match`; it moves no
+//! cursor. Any other belongs to the first conversation whose pattern matches its prompt, else
 //! its body, and there to one instance: the pattern's groups where it has any, else the prompt and folder. So four
 //! agents that match one pattern each get the whole sequence, and a retry with the same prompt goes on where the first
 //! try stopped. Who matches nothing shares the top-level `turns`.
@@ -126,7 +126,7 @@ impl Play {
 
     fn is_aux(&self, asked: &Asked) -> bool {
         let named = self.script.aux_match.as_ref();
-        asked.tools.is_empty() || named.is_some_and(|pattern| pattern.is_match(&asked.body))
+        asked.is_aside() || named.is_some_and(|pattern| pattern.is_match(&asked.body))
     }
 }
 

@@ -106,7 +106,8 @@ pub(crate) enum Call {
     Ask(AskCall),
     PlanExit(PlanExitCall),
     /// This tool, whether offered or not. `report_result` also finds `mcp__anything__report_result`.
-    Call(NamedCall),
+    #[serde(rename = "call")]
+    Named(NamedCall),
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -360,7 +361,7 @@ impl WrittenTurn {
             self.read.take().map(Call::Read),
             self.ask.take().map(Call::Ask),
             self.plan_exit.take().map(Call::PlanExit),
-            self.call.take().map(Call::Call),
+            self.call.take().map(Call::Named),
         ];
         let calls: Vec<Call> = single.into_iter().flatten().chain(self.calls.drain(..)).collect();
         let fenced = self
