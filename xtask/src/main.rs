@@ -36,6 +36,7 @@ fn main() -> ExitCode {
     match (verb.run)(root, &rest) {
         Ok(Ended::Well) => ExitCode::SUCCESS,
         Ok(Ended::WithFindings) => ExitCode::FAILURE,
+        Ok(Ended::WithCode(code)) => ExitCode::from(code),
         Err(error) => {
             eprintln!(
                 "error: `{}` could not be carried out\n  because: {error:#}",

@@ -1,5 +1,6 @@
 //! The verbs. A new one is a file in `verbs/` and a line in [`VERBS`].
 
+mod leftovers;
 mod rows;
 mod tidy;
 
@@ -7,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 /// Every verb, in the order of the listing.
-pub(crate) const VERBS: &[Verb] = &[tidy::VERB, rows::VERB];
+pub(crate) const VERBS: &[Verb] = &[tidy::VERB, rows::VERB, leftovers::VERB];
 
 /// One chore.
 pub(crate) struct Verb {
@@ -23,6 +24,8 @@ pub(crate) struct Verb {
 pub(crate) enum Ended {
     Well,
     WithFindings,
+    /// As the command ended that was run.
+    WithCode(u8),
 }
 
 impl Verb {
@@ -36,7 +39,7 @@ pub(crate) fn listing(verbs: &[Verb]) -> String {
     let mut text = String::from("usage: cargo xtask VERB [OPTION…]\n\n");
     for verb in verbs {
         let call = format!("{} {}", verb.name, verb.usage);
-        writeln!(text, "  {call:<18} {}", verb.summary).expect("a string takes any text");
+        writeln!(text, "  {call:<24} {}", verb.summary).expect("a string takes any text");
     }
     text
 }
