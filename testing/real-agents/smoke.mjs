@@ -8,8 +8,18 @@ import { createInterface } from "node:readline";
 
 const [agentsDir, serverPath, workDir, ...words] = process.argv.slice(2);
 const keep = words.includes("--keep");
-const wanted = words.filter((word) => !word.startsWith("--"));
-const LIMIT_MS = 180_000;
+const wanted = (table, usual) => {
+  const named = Object.keys(table).filter((name) => words.includes(name));
+  return named.length ? named : usual;
+};
+const PATIENCE_MS = 120_000;
+
+// The tool that the `report` scenario calls: an MCP server over stdio.
+const here = dirname(new URL(import.meta.url).pathname);
+const reportTool = (place) => ({
+  command: join(agentsDir, "bin/node"),
+  args: [join(here, "report-tool.mjs"), join(place, "report.json")],
+});
 
 const openCodeConfig = (port) =>
   JSON.stringify({
@@ -31,19 +41,23 @@ const openCodeConfig = (port) =>
 const AGENTS = {
   claude: {
     protocol: claudeTwoWay,
-    argv: "claude -p --input-format stream-json --output-format stream-json --verbose --permission-prompt-tool stdio".split(" "),
+    argv: "claude -p --input-format stream-json --output-format stream-json --verbose --permission-prompt-tool stdio --mcp-config .mcp.json --strict-mcp-config".split(" "),
     env: (port) => ({
       ANTHROPIC_BASE_URL: `http://127.0.0.1:${port}`,
       ANTHROPIC_API_KEY: "sk-scripted",
       CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+      // Otherwise tools of a server are hidden behind a search tool.
+      ENABLE_TOOL_SEARCH: "false",
     }),
-    files: () => ({}),
+    files: (_port, place) => ({
+      "../folder/.mcp.json": JSON.stringify({ mcpServers: { partita: reportTool(place) } }),
+    }),
   },
   codex: {
     protocol: codexExec,
     argv: "codex exec --json --sandbox workspace-write --skip-git-repo-check -c analytics.enabled=false --disable plugins --disable apps -".split(" "),
     env: (_port, home) => ({ CODEX_HOME: join(home, ".codex"), SCRIPTED_KEY: "sk-scripted" }),
-    files: (port) => ({
+    files: (port, place) => ({
       ".codex/config.toml": [
         'model = "scripted-1"',
         'model_provider = "scripted"',
@@ -52,6 +66,11 @@ const AGENTS = {
         `base_url = "http://127.0.0.1:${port}/v1"`,
         'env_key = "SCRIPTED_KEY"',
         'wire_api = "responses"',
+        "[mcp_servers.partita]",
+        `command = ${JSON.stringify(reportTool(place).command)}`,
+        `args = ${JSON.stringify(reportTool(place).args)}`,
+        // Nobody is asked under `exec`, where every call of a server's tool would be refused.
+        'default_tools_approval_mode = "approve"',
         "",
       ].join("\n"),
     }),
@@ -70,6 +89,9 @@ const AGENTS = {
         privacy: { usageStatisticsEnabled: false },
         memory: { enableManagedAutoMemory: false },
         general: { enableAutoUpdate: false },
+        ui: { enableFollowupSuggestions: false },
+        // As with claude: on, our tools are hidden behind a search tool.
+        tools: { toolSearch: { enabled: false } },
       }),
     }),
   },
@@ -104,6 +126,8 @@ const AGENTS = {
   },
 };
 
+// Played by everyone unless named: what must work. `limit` only shows what each agent makes of it.
+const USUAL = ["text", "write", "report"];
 const SCENARIOS = {
   text: {
     script: { turns: [{ text: "The answer is forty-two." }] },
@@ -119,11 +143,25 @@ const SCENARIOS = {
       return said.includes("Wrote it.") || `it said ${JSON.stringify(said)}`;
     },
   },
+  report: {
+    script: { turns: [{ call: { name: "report_result", input: { findings: ["one"] } } }, { text: "Reported." }] },
+    check: ({ said, place }) => {
+      const file = join(place, "report.json");
+      if (!existsSync(file)) return "the tool was not called";
+      if (readFileSync(file, "utf8") !== '{"findings":["one"]}') return "the tool got something else";
+      return said.includes("Reported.") || `it said ${JSON.stringify(said)}`;
+    },
+  },
+  limit: {
+    script: { turns: [{ limit: { resets_in: 3600 }, times: 1000 }] },
+    patience_ms: 30_000,
+    check: ({ said }) => `it said ${JSON.stringify(said)}`,
+  },
 };
 
 let failed = 0;
-for (const name of wanted.length ? wanted : Object.keys(AGENTS)) {
-  for (const scenario of Object.keys(SCENARIOS)) {
+for (const name of wanted(AGENTS, Object.keys(AGENTS))) {
+  for (const scenario of wanted(SCENARIOS, USUAL)) {
     const { verdict, ...times } = await play(name, scenario);
     if (verdict !== true) failed += 1;
     console.log([verdict === true ? "ok  " : "FAIL", name, scenario, JSON.stringify(times), verdict === true ? "" : verdict].join(" "));
@@ -135,7 +173,7 @@ process.exit(failed ? 1 : 0);
 
 async function play(name, scenario) {
   const agent = AGENTS[name];
-  const { script, check } = SCENARIOS[scenario];
+  const { script, check, patience_ms = PATIENCE_MS } = SCENARIOS[scenario];
   const place = join(workDir, name, scenario);
   const [home, folder, bodies] = ["home", "folder", "bodies"].map((part) => join(place, part));
   for (const path of [home, folder, bodies, join(place, "tmp")]) mkdirSync(path, { recursive: true });
@@ -146,7 +184,7 @@ async function play(name, scenario) {
     stdio: ["pipe", "pipe", "inherit"],
   });
   const port = (await next(createInterface(server.stdout))).replace("PORT ", "");
-  for (const [path, text] of Object.entries(agent.files(port))) {
+  for (const [path, text] of Object.entries(agent.files(port, place))) {
     mkdirSync(dirname(join(home, path)), { recursive: true });
     writeFileSync(join(home, path), text);
   }
@@ -175,10 +213,10 @@ async function play(name, scenario) {
 
   let verdict, said, answered_s;
   try {
-    said = await within(LIMIT_MS, agent.protocol(agent, child, lines, folder));
+    said = await within(patience_ms, agent.protocol(agent, child, lines, folder, place));
     answered_s = seconds(started);
     child.stdin.end();
-    verdict = check({ said, folder });
+    verdict = check({ said, folder, place });
   } catch (error) {
     verdict = String(error.message ?? error);
   }
@@ -205,7 +243,7 @@ async function play(name, scenario) {
 }
 
 // The Agent Client Protocol: JSON-RPC, one object a line.
-async function acp(agent, child, lines, folder) {
+async function acp(agent, child, lines, folder, place) {
   const waiting = new Map();
   let said = "";
   let count = 0;
@@ -244,7 +282,10 @@ async function acp(agent, child, lines, folder) {
     clientCapabilities: { fs: { readTextFile: false, writeTextFile: false }, terminal: false },
     clientInfo: { name: "partita-smoke", version: "0" },
   });
-  const { sessionId } = await ask("session/new", { cwd: folder, mcpServers: [] });
+  const { sessionId } = await ask("session/new", {
+    cwd: folder,
+    mcpServers: [{ name: "partita", env: [], ...reportTool(place) }],
+  });
   await ask("session/set_mode", { sessionId, modeId: agent.mode });
   const { stopReason } = await ask("session/prompt", { sessionId, prompt: [{ type: "text", text: "Please do it." }] });
   if (stopReason !== "end_turn") throw new Error(`stopReason ${stopReason}`);
