@@ -4,9 +4,32 @@
 //! total: it opens no file, starts nothing, knows no clock, and takes any bytes for an answer.
 //! Leaves out: processes, pipes, limits of time and size (the harness), and what an end means for a run (`domain`).
 
+mod acp;
+mod claude;
+mod codex;
+mod command;
+mod failure;
+mod json;
+mod policy;
+mod reset;
+#[cfg(test)]
+mod tests;
+mod turn;
+
 use domain::{Access, Moment, Usage};
 use engine::ports::EntryKind;
 use std::path::PathBuf;
+
+/// The dialect of that kind, for one process.
+#[must_use]
+pub fn speak(kind: DialectKind, brief: Brief) -> Box<dyn Dialect> {
+    match kind {
+        DialectKind::Acp | DialectKind::Rehearsal => Box::new(acp::Acp::new(brief)),
+        DialectKind::Claude => Box::new(claude::Claude::new(brief)),
+        DialectKind::Codex => Box::new(codex::Codex::new(brief)),
+        DialectKind::Command => Box::new(command::Command::new(brief)),
+    }
+}
 
 /// One way of speaking with one agent process, from its start to its end.
 ///
