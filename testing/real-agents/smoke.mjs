@@ -83,6 +83,8 @@ const AGENTS = {
       OPENAI_BASE_URL: `http://127.0.0.1:${port}/v1`,
       OPENAI_API_KEY: "sk-scripted",
       OPENAI_MODEL: "scripted-1",
+      // Otherwise servers are looked for in the background and a prompt sent at once does not see their tools.
+      QWEN_CODE_LEGACY_MCP_BLOCKING: "1",
     }),
     files: () => ({
       ".qwen/settings.json": JSON.stringify({
@@ -215,11 +217,11 @@ async function play(name, scenario) {
   try {
     said = await within(patience_ms, agent.protocol(agent, child, lines, folder, place));
     answered_s = seconds(started);
-    child.stdin.end();
     verdict = check({ said, folder, place });
   } catch (error) {
     verdict = String(error.message ?? error);
   }
+  child.stdin.end();
   const exit = await within(15_000, ended).catch(() => "killed after 15 s");
   try {
     process.kill(-child.pid, "SIGKILL");
