@@ -97,7 +97,13 @@ fn words_of(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// What stands a few words behind a word that announces it.
+/// What may stand between the word that announces a reset and the reset.
+const FILLERS: [&str; 20] = [
+    "in", "at", "after", "on", "about", "approximately", "around", "for", "the", "will", "be", "is", "by", "until",
+    "again", "reset", "resets", "try", "automatically", "next",
+];
+
+/// What stands behind a word that announces it, fillers skipped.
 fn after_a_cue(words: &[String], now: Moment, zone: &TimeZone) -> Option<Moment> {
     const CUES: [&str; 10] =
         ["reset", "resets", "resetting", "retry", "again", "wait", "until", "renews", "available", "after"];
@@ -109,7 +115,8 @@ fn after_a_cue(words: &[String], now: Moment, zone: &TimeZone) -> Option<Moment>
                 return later(now, seconds * 1000.0);
             }
         }
-        (0..rest.len().min(6)).find_map(|skip| {
+        let fillers = rest.iter().take(6).take_while(|word| FILLERS.contains(&word.as_str())).count();
+        (0..=fillers).find_map(|skip| {
             let rest = &rest[skip..];
             duration(rest).and_then(|ms| later(now, ms)).or_else(|| date_and_time(rest, now, zone))
         })
@@ -179,6 +186,7 @@ fn date_and_time(words: &[String], now: Moment, zone: &TimeZone) -> Option<Momen
     if let Some(moment) = timestamp(first) {
         return Some(moment);
     }
+    // A zone that this machine does not know is most likely its own, as the agent calls it.
     let spoken = words.iter().take(8).skip(1).find_map(|word| zone_of(word));
     let zone = spoken.unwrap_or_else(|| zone.clone());
     let now_ms = i64::try_from(now.as_ms()).ok()?;

@@ -71,7 +71,8 @@ impl Tally {
 
     /// Whether nothing was said, done or used in this turn: an agent that claims to be done then is not believed.
     pub(super) fn is_blank(&self, turn_usage: Usage) -> bool {
-        self.message.trim().is_empty() && self.tools == 0 && turn_usage == Usage::default()
+        let tokens = turn_usage.input_uncached | turn_usage.input_cached | turn_usage.output;
+        self.message.trim().is_empty() && self.tools == 0 && tokens == 0
     }
 
     /// Whether the turn has ended.

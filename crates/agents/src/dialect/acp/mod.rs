@@ -51,6 +51,8 @@ pub(super) struct Acp {
     tools: BTreeMap<String, Seen>,
     message_id: Option<String>,
     denied: Option<String>,
+    /// Nothing was said since the last refusal.
+    is_mute_since: bool,
     has_system_error: bool,
     /// Used in this turn, for agents that say it piece by piece.
     turn_pieces: Usage,
@@ -74,6 +76,7 @@ impl Acp {
             tools: BTreeMap::new(),
             message_id: None,
             denied: None,
+            is_mute_since: false,
             has_system_error: false,
             turn_pieces: Usage::default(),
             cost_seen: None,
@@ -221,6 +224,7 @@ impl Acp {
         self.tally.begin();
         self.message_id = None;
         self.denied = None;
+        self.is_mute_since = false;
         self.has_system_error = false;
         self.turn_pieces = Usage::default();
         let params = json!({ "sessionId": session, "prompt": [{ "type": "text", "text": text }] });
@@ -240,11 +244,12 @@ impl Acp {
             "end_turn" if self.tally.is_blank(turn) => Outcome::NoResult(
                 "it says it is done, without a word, a tool call or any use of a model".to_owned(),
             ),
+            "end_turn" | "cancelled" if self.is_mute_since => {
+                let title = self.denied.as_deref().unwrap_or_default();
+                Outcome::NoResult(format!("it stopped when `{title}` was refused"))
+            }
             "end_turn" => Outcome::Done,
-            "cancelled" => Outcome::NoResult(match &self.denied {
-                Some(title) => format!("it stopped when `{title}` was refused"),
-                None => "it cancelled its own turn".to_owned(),
-            }),
+            "cancelled" => Outcome::NoResult("it cancelled its own turn".to_owned()),
             "refusal" => Outcome::Permanent("the model refused".to_owned()),
             "max_tokens" => Outcome::NoResult("the model's answer reached its length limit".to_owned()),
             "max_turn_requests" => Outcome::NoResult("the agent reached its limit of requests in a turn".to_owned()),
@@ -306,6 +311,7 @@ impl Acp {
 
     fn on_request(&mut self, id: &Json, method: &str, params: &Json, steps: &mut Vec<Step>) {
         let answer = if method == "session/request_permission" {
+            self.tally.close_message(steps);
             let (answer, entry) = self.answer_permission(params);
             steps.push(Step::Entry(entry));
             json!({ "jsonrpc": "2.0", "id": id, "result": answer })

@@ -28,9 +28,13 @@ impl Acp {
             .filter(|title| !title.is_empty())
             .unwrap_or("a tool call without a title");
         let title = json::clip(title, 300);
+        if let Some(id) = json::text(call, &["toolCallId"]) {
+            self.remember(id, Some(&title), asked_kind);
+        }
         let (answer, verdict) = answer(params, verdict);
         if !verdict.is_allowed {
             self.denied = Some(title.clone());
+            self.is_mute_since = true;
         }
         let entry = EntryKind::Permission { title, allowed: verdict.is_allowed, rule: verdict.rule.to_owned() };
         (answer, entry)

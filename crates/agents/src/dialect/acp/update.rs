@@ -2,7 +2,7 @@
 
 use super::super::turn::DETAIL_MAX;
 use super::super::{Step, json};
-use super::{Acp, current_mode, usage};
+use super::{Acp, Seen, current_mode, usage};
 use engine::ports::{EntryKind, ToolStatus};
 use serde_json::Value as Json;
 
@@ -27,7 +27,7 @@ impl Acp {
                 self.on_mode(mode.map(ToOwned::to_owned), steps);
             }
             Some("config_option_update") => self.on_mode(current_mode(update), steps),
-            Some("session_info_update") => self.on_session_info(update),
+            Some("session_info_update") => self.on_session_info(update, steps),
             Some("usage_update") => {
                 let is_usd = json::text(update, &["cost", "currency"]).is_none_or(|currency| currency == "USD");
                 if let Some(cost) = json::micros(json::at(update, &["cost", "amount"])).filter(|_| is_usd) {
@@ -59,25 +59,36 @@ impl Acp {
             self.tally.close_message(steps);
             self.message_id = message_id;
         }
+        if !text.is_empty() {
+            self.is_mute_since = false;
+        }
         self.tally.say(text, steps);
     }
 
-    fn on_tool(&mut self, update: &Json, steps: &mut Vec<Step>) {
-        let Some(id) = json::text(update, &["toolCallId"]).map(|id| json::clip(id, 200)) else { return };
-        self.tally.close_message(steps);
+    /// Notes what is new about a tool call.
+    pub(super) fn remember(&mut self, id: &str, title: Option<&str>, kind: Option<&str>) -> &mut Seen {
+        let id = json::clip(id, 200);
         if self.tools.len() >= TOOLS_MAX && !self.tools.contains_key(&id) {
             self.tools.clear();
         }
         if !self.tools.contains_key(&id) {
             self.tally.tools += 1;
         }
-        let seen = self.tools.entry(id.clone()).or_default();
-        if let Some(title) = json::text(update, &["title"]) {
+        let seen = self.tools.entry(id).or_default();
+        if let Some(title) = title.filter(|title| !title.is_empty()) {
             seen.title = json::clip(title, 300);
         }
-        if let Some(kind) = json::text(update, &["kind"]) {
+        if let Some(kind) = kind {
             seen.kind = Some(json::clip(kind, 60));
         }
+        seen
+    }
+
+    fn on_tool(&mut self, update: &Json, steps: &mut Vec<Step>) {
+        let Some(id) = json::text(update, &["toolCallId"]).map(|id| json::clip(id, 200)) else { return };
+        self.tally.close_message(steps);
+        let seen =
+            self.remember(&id, json::text(update, &["title"]), json::text(update, &["kind"]));
         let status = match json::text(update, &["status"]) {
             Some("pending") => Some(ToolStatus::Pending),
             Some("in_progress") => Some(ToolStatus::Running),
@@ -88,7 +99,7 @@ impl Acp {
         seen.status = status.or(seen.status);
         steps.push(Step::Entry(EntryKind::Tool {
             id,
-            title: seen.title.clone(),
+            title: if seen.title.is_empty() { "a tool call".to_owned() } else { seen.title.clone() },
             status: seen.status.unwrap_or(ToolStatus::Pending),
             detail: detail(update),
         }));
@@ -102,13 +113,15 @@ impl Acp {
     }
 
     /// codex-acp reports a broken turn only here, and ends it as if all were well.
-    fn on_session_info(&mut self, update: &Json) {
-        if let Some(status) = json::text(update, &["_meta", "codex", "threadStatus", "type"]) {
-            match status {
-                "systemError" => self.has_system_error = true,
-                "active" => self.has_system_error = false,
-                _ => {}
+    fn on_session_info(&mut self, update: &Json, steps: &mut Vec<Step>) {
+        match json::text(update, &["_meta", "codex", "threadStatus", "type"]) {
+            Some("systemError") => {
+                self.has_system_error = true;
+                // What it says next is the error.
+                self.tally.close_message(steps);
             }
+            Some("active") => self.has_system_error = false,
+            _ => {}
         }
     }
 }

@@ -155,10 +155,12 @@ impl Dialect for Codex {
     }
 
     fn on_end(&mut self, exit: Exit, stderr_tail: &str, now: Moment) -> TurnEnd {
-        let words = match &self.last_error {
-            Some(error) if !self.tally.has_ended() => format!("{stderr_tail}\n{error}"),
-            _ => stderr_tail.to_owned(),
-        };
+        // It says so on every start, and it means nothing.
+        let mut words = stderr_tail.replace("Reading additional input from stdin...", "");
+        if let Some(error) = self.last_error.as_ref().filter(|_| !self.tally.has_ended()) {
+            words.push('\n');
+            words.push_str(error);
+        }
         self.tally.conclude(exit, &words, Reading { now, zone: &self.brief.zone })
     }
 }
