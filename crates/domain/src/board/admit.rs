@@ -16,8 +16,6 @@ pub struct Want {
     pub not_before: Option<Moment>,
     /// Higher goes first.
     pub priority: i64,
-    /// Since when its run is there.
-    pub since: Moment,
 }
 
 /// A slot for a task.
@@ -84,9 +82,10 @@ struct Queue<'a> {
 }
 
 impl Queue<'_> {
-    fn turn(&self) -> (usize, std::cmp::Reverse<i64>, Moment, RunId) {
+    /// Ids of runs grow with time, so the older run comes first.
+    fn turn(&self) -> (usize, std::cmp::Reverse<i64>, RunId) {
         let next = self.due.last().expect("queues without due tasks are dropped");
-        (self.taken, std::cmp::Reverse(next.priority), next.since, self.run)
+        (self.taken, std::cmp::Reverse(next.priority), self.run)
     }
 }
 
@@ -97,6 +96,20 @@ fn is_due(board: &Board, want: &Want, now: Moment) -> bool {
 fn starts_at(board: &Board, want: &Want) -> Option<Moment> {
     let limit = board.accounts.get(&want.account).map(|account| account.until);
     limit.max(want.not_before)
+}
+
+impl Board {
+    /// A run's keeper leaves. What waits for a slot keeps waiting here; when everything waits for a moment, the run
+    /// is to be woken then, and nothing of it stays.
+    pub fn leave_to_time(&mut self, run: RunId, now: Moment) -> Option<Moment> {
+        let wants = self.wants.get(&run)?;
+        let starts: Vec<Option<Moment>> = wants.values().map(|want| starts_at(self, want)).collect();
+        if starts.iter().any(|at| at.is_none_or(|at| at <= now)) {
+            return None;
+        }
+        self.wants.remove(&run);
+        starts.into_iter().flatten().min()
+    }
 }
 
 /// When the board wants to be told the time: the first moment ahead at which a want becomes due.

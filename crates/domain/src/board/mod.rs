@@ -161,6 +161,21 @@ impl Board {
         }
     }
 
+    /// A run's keeper starts over: only what is really under way keeps its slot.
+    pub fn forget_all_but(&mut self, run: RunId, keys: &[StepKey]) {
+        self.wants.remove(&run);
+        let stale = |key: &StepKey| !keys.contains(key);
+        let stale: Vec<StepKey> = self
+            .busy
+            .get(&run)
+            .into_iter()
+            .flat_map(BTreeMap::keys)
+            .filter(|key| stale(key))
+            .cloned()
+            .collect();
+        stale.iter().for_each(|key| self.give_back(run, key));
+    }
+
     /// A run's keeper is gone, and everything of it with it.
     pub fn forget(&mut self, run: RunId) {
         self.wants.remove(&run);

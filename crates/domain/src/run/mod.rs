@@ -145,6 +145,7 @@ pub struct Run {
     published: String,
     usage: Usage,
     report: Option<String>,
+    drifted: Option<String>,
 }
 
 impl Run {
@@ -171,6 +172,7 @@ impl Run {
             published: started.base.clone(),
             usage: Usage::default(),
             report: None,
+            drifted: None,
             started: Arc::new(started.clone()),
         }
     }
@@ -269,6 +271,12 @@ impl Run {
     #[must_use]
     pub fn report(&self) -> Option<&str> {
         self.report.as_deref()
+    }
+
+    /// Whether the history says already that the flow's name stands for this definition.
+    #[must_use]
+    pub fn has_noticed_drift(&self, hash: &str) -> bool {
+        self.drifted.as_deref() == Some(hash)
     }
 
     /// What expressions and prompts see.
@@ -374,7 +382,7 @@ impl Run {
             RunEvent::Resumed { .. } => self.is_paused = false,
             RunEvent::CancelRequested { .. } => self.phase = Phase::Cancelling,
             RunEvent::LinePublished { head } => self.published.clone_from(head),
-            RunEvent::DefinitionDrifted { .. } => {}
+            RunEvent::DefinitionDrifted { found } => self.drifted = Some(found.clone()),
             RunEvent::Completed { report } => self.end(Outcome::Completed, Some(report)),
             RunEvent::Failed { report, .. } => self.end(Outcome::Failed, Some(report)),
             RunEvent::Cancelled => self.end(Outcome::Cancelled, None),

@@ -13,7 +13,9 @@ pub use clock::Clock;
 pub use definitions::{Compiled, DefinitionError, Definitions, PromptAsk, Rendered, UntrustedCommands};
 pub use store::{Append, Batch, CommitError, Committed, Idempotency, OpenRun, Recorded, Store, StoreError};
 pub use transcripts::{Entry, EntryKind, ToolStatus, Transcripts};
-pub use workspaces::{Base, MergeOutcome, Place, PlaceSpec, WorkspaceError, Workspaces};
+pub use workspaces::{
+    AdvanceSpec, Base, MergeOutcome, MergeSpec, Place, PlaceSpec, WorkspaceError, Workspaces,
+};
 
 use std::pin::Pin;
 

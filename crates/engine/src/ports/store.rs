@@ -1,7 +1,7 @@
 //! Keeps what happened. Events are the truth; views beside them are the store's own matter.
 
 use super::Later;
-use domain::{Event, Moment, RunId, Stream, UnitId};
+use domain::{Event, Moment, ProjectId, RunId, Stream, UnitId};
 
 /// Events for one stream, decided on its state after `expected_seq` events.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,6 +93,8 @@ pub struct Recorded {
 pub struct OpenRun {
     /// The run.
     pub run: RunId,
+    /// Where.
+    pub project: ProjectId,
     /// When it wants to be told the time; none when something else must wake it.
     pub wake: Option<Moment>,
     /// Whether a task of it is starting or running as far as the history says. After a crash such a run must be
@@ -102,7 +104,8 @@ pub struct OpenRun {
 
 /// The history.
 pub trait Store: Send + Sync {
-    /// Keeps a batch. When this returns `Ok`, it survives the machine's death.
+    /// Keeps a batch. When this returns `Ok`, it survives the machine's death. An empty batch keeps nothing, but says
+    /// honestly whether something could be kept: that is how a full disk is found to have room again.
     fn commit(&self, batch: Batch) -> Later<'_, Result<Committed, CommitError>>;
 
     /// All events of a stream with a `seq` above `after`, in order.

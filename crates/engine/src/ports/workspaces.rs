@@ -64,6 +64,32 @@ pub enum WorkspaceError {
     Failed(String),
 }
 
+/// Where the run's branch `partita/<slug>` is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdvanceSpec {
+    /// The project's folder.
+    pub project: PathBuf,
+    /// The run's name for people.
+    pub slug: String,
+    /// Where the run knows it; none when it is not there yet.
+    pub from: Option<String>,
+    /// Where it is to be.
+    pub to: String,
+}
+
+/// Which changes are to be brought together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MergeSpec {
+    /// The project's folder.
+    pub project: PathBuf,
+    /// The run.
+    pub run: RunId,
+    /// On top of this commit.
+    pub onto: String,
+    /// These commits, in order.
+    pub heads: Vec<String>,
+}
+
 /// What came of bringing changes together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MergeOutcome {
@@ -100,25 +126,11 @@ pub trait Workspaces: Send + Sync {
         message: String,
     ) -> Later<'_, Result<Option<Change>, WorkspaceError>>;
 
-    /// Moves the run's branch `partita/<slug>` from where the run knows it (none: not there yet) to `to`. Being there
-    /// already is success.
-    fn advance(
-        &self,
-        project: PathBuf,
-        slug: String,
-        from: Option<String>,
-        to: String,
-    ) -> Later<'_, Result<(), WorkspaceError>>;
+    /// Moves the run's branch by compare-and-swap. Being there already is success.
+    fn advance(&self, spec: AdvanceSpec) -> Later<'_, Result<(), WorkspaceError>>;
 
-    /// Brings `heads` together on top of `onto`. Safe to repeat.
-    fn merge(
-        &self,
-        project: PathBuf,
-        run: RunId,
-        onto: String,
-        heads: Vec<String>,
-        message: String,
-    ) -> Later<'_, Result<MergeOutcome, WorkspaceError>>;
+    /// Brings changes together. Safe to repeat.
+    fn merge(&self, spec: MergeSpec, message: String) -> Later<'_, Result<MergeOutcome, WorkspaceError>>;
 
     /// Lets go of the places of a run that has ended. What is not harvested stays and is listed.
     fn release(&self, project: PathBuf, run: RunId) -> Later<'_, Result<(), WorkspaceError>>;

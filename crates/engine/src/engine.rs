@@ -1,0 +1,302 @@
+//! The engine as the rest of the daemon sees it: wishes go in, the history says what came of them.
+
+use crate::board::{self, BoardKeeper};
+use crate::keeper::{self, Command};
+use crate::ports::{Append, Batch, CommitError, Idempotency};
+use crate::shared::{Ports, Shared};
+use crate::start::{self, StartRun};
+use crate::wakes;
+use crate::{EngineError, Health};
+use domain::{
+    Board, BoardInput, Event, Input, Moment, Name, NewUnit, Run, RunId, Stream, UnitId, UnitInput, Units,
+    WorkUnit,
+};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// What the engine needs to know beside its ports.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// The agent of work units whose order names none.
+    pub default_agent: Option<Name>,
+}
+
+/// What spans runs, as numbers for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// How many tasks may be under way at once.
+    pub slots: u32,
+    /// How many are.
+    pub busy: u32,
+    /// How many runs are in memory.
+    pub keepers: usize,
+}
+
+/// The engine. Clones are the same engine.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+impl Engine {
+    /// Reads the history and carries on where it stops: there is no other way to start. Must be called inside a
+    /// runtime, which takes everything with it when it goes.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub async fn open(ports: Ports, config: Config) -> Result<Self, EngineError> {
+        let (board, position) = (read_board(&ports).await?, ports.store.position().await?);
+        let units = read_units(&ports).await?;
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "every sender is a person's request or the end of a task: few"
+        )]
+        let (to_board, board_inbox) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared::new(ports, board, position, to_board));
+        let keeper = BoardKeeper {
+            shared: Arc::clone(&shared),
+            units,
+            preparing: BTreeSet::new(),
+            default_agent: config.default_agent,
+        };
+        tokio::spawn(keeper.run(board_inbox));
+        tokio::spawn(wakes::run_timer(Arc::clone(&shared)));
+        tokio::spawn(heal(Arc::clone(&shared)));
+        for open in shared.ports.store.open_runs().await? {
+            match open.wake {
+                Some(at) if !open.has_live_task => shared.wakes.set(open.run, Some(at)),
+                Some(_) | None => shared.send(open.run, keeper::Message::Look),
+            }
+        }
+        Ok(Self { shared })
+    }
+
+    /// Starts a run.
+    ///
+    /// # Errors
+    /// When the definition, the input, the agent or the place does not do; nothing was created then.
+    pub async fn start_run(
+        &self,
+        ask: StartRun,
+        idempotency: Option<Idempotency>,
+    ) -> Result<(), EngineError> {
+        if self.shared.is_draining() {
+            return Err(EngineError::Stopping);
+        }
+        let run = ask.run;
+        let events = start::prepare(&self.shared, ask).await?;
+        let batch = Batch {
+            at: self.shared.ports.clock.now(),
+            appends: vec![Append {
+                stream: Stream::Run(run),
+                expected_seq: 0,
+                events: events.into_iter().map(Event::Run).collect(),
+            }],
+            idempotency,
+            wakes: Vec::new(),
+        };
+        let committed = self
+            .shared
+            .ports
+            .store
+            .commit(batch)
+            .await
+            .inspect_err(|error| self.note(error))?;
+        self.shared.publish(committed.position);
+        self.shared.send(run, keeper::Message::Look);
+        Ok(())
+    }
+
+    fn note(&self, error: &CommitError) {
+        match error {
+            CommitError::Full => self.shared.set_health(Health::Full),
+            CommitError::Down(why) => self.shared.set_health(Health::Down(why.clone())),
+            CommitError::Conflict(_) | CommitError::Repeated { .. } | CommitError::KeyReused => {}
+        }
+    }
+
+    /// Brings a person's wish to a run. A person's trust in commands that the run brought along is kept for others.
+    ///
+    /// # Errors
+    /// When there is no such run or the rules say no.
+    pub async fn tell_run(
+        &self,
+        run: RunId,
+        input: Input,
+        idempotency: Option<Idempotency>,
+    ) -> Result<(), EngineError> {
+        let (answer, answered) = oneshot::channel();
+        let command = Command {
+            input,
+            idempotency,
+            answer,
+        };
+        self.shared.send(run, keeper::Message::Command(Box::new(command)));
+        answered.await.unwrap_or(Err(EngineError::Stopping))
+    }
+
+    /// Creates a work unit.
+    ///
+    /// # Errors
+    /// When the rules say no.
+    pub async fn create_unit(
+        &self,
+        unit: UnitId,
+        new: NewUnit,
+        idempotency: Option<Idempotency>,
+    ) -> Result<(), EngineError> {
+        let new = Box::new(new);
+        self.ask_board(|answer| board::Message::CreateUnit {
+            unit,
+            new,
+            idempotency,
+            answer,
+        })
+        .await
+    }
+
+    /// Changes a work unit: all of it or nothing.
+    ///
+    /// # Errors
+    /// When there is no such unit or the rules say no.
+    pub async fn change_unit(
+        &self,
+        chunk: String,
+        inputs: Vec<UnitInput>,
+        idempotency: Option<Idempotency>,
+    ) -> Result<(), EngineError> {
+        self.ask_board(|answer| board::Message::ChangeUnit {
+            chunk,
+            inputs,
+            idempotency,
+            answer,
+        })
+        .await
+    }
+
+    /// Changes the board: projects, slots, trusted commands.
+    ///
+    /// # Errors
+    /// When the rules say no.
+    pub async fn change_board(
+        &self,
+        input: BoardInput,
+        idempotency: Option<Idempotency>,
+    ) -> Result<(), EngineError> {
+        self.ask_board(|answer| board::Message::Change {
+            input,
+            idempotency,
+            answer,
+        })
+        .await
+    }
+
+    async fn ask_board(
+        &self,
+        message: impl FnOnce(board::Answer) -> board::Message,
+    ) -> Result<(), EngineError> {
+        let (answer, answered) = oneshot::channel();
+        // A board that is gone drops the answer, which says the same.
+        let _ = self.shared.to_board.send(message(answer));
+        answered.await.unwrap_or(Err(EngineError::Stopping))
+    }
+
+    /// The name that people get for a run.
+    #[must_use]
+    pub fn slug(run: RunId) -> String {
+        crate::slug::of(run)
+    }
+
+    /// The position up to which events can be read; changes when there are more.
+    #[must_use]
+    pub fn positions(&self) -> watch::Receiver<u64> {
+        self.shared.position.subscribe()
+    }
+
+    /// How the engine is.
+    #[must_use]
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.shared.health.subscribe()
+    }
+
+    /// What spans runs, right now.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let board = self.shared.board();
+        Load {
+            slots: board.slots,
+            busy: board.busy(),
+            keepers: self.shared.keepers(),
+        }
+    }
+
+    /// The board, right now.
+    #[must_use]
+    pub fn board(&self) -> Board {
+        self.shared.board().clone()
+    }
+
+    /// Stops everything that is under way, starts nothing new, and returns when all of it has ended and is stored.
+    pub async fn drain(&self) {
+        self.shared.drain().await;
+    }
+}
+
+async fn read_board(ports: &Ports) -> Result<Board, EngineError> {
+    let mut board = Board::default();
+    for recorded in ports.store.load(Stream::Board, 0).await? {
+        if let Event::Board(event) = &recorded.event {
+            board.apply(event);
+        }
+    }
+    Ok(board)
+}
+
+async fn read_units(ports: &Ports) -> Result<Units, EngineError> {
+    let mut units = Units::default();
+    for unit in ports.store.units().await? {
+        let recorded = ports.store.load(Stream::Unit(unit), 0).await?;
+        let events = recorded.iter().filter_map(|recorded| match &recorded.event {
+            Event::Unit(event) => Some((event, recorded.at)),
+            Event::Run(_) | Event::Board(_) => None,
+        });
+        if let Some(unit) = WorkUnit::replay(unit, events) {
+            units.insert(unit);
+        }
+    }
+    Ok(units)
+}
+
+/// While the disk is full, asks now and then whether there is room again.
+async fn heal(shared: Arc<Shared>) {
+    const PAUSE_MS: u64 = 1_000;
+    let mut health = shared.health.subscribe();
+    while health.wait_for(|health| *health == Health::Full).await.is_ok() {
+        let clock = &shared.ports.clock;
+        clock.sleep_until(clock.now().plus_ms(PAUSE_MS)).await;
+        let at: Moment = clock.now();
+        let batch = Batch {
+            at,
+            appends: Vec::new(),
+            idempotency: None,
+            wakes: Vec::new(),
+        };
+        if shared.ports.store.commit(batch).await.is_ok() {
+            shared.set_health(Health::Good);
+        }
+    }
+}
+
+/// A run as its history has it, for those who show it.
+///
+/// # Errors
+/// When there is no such run or the history cannot be read.
+pub async fn read_run(store: &dyn crate::ports::Store, run: RunId) -> Result<Run, EngineError> {
+    let recorded = store.load(Stream::Run(run), 0).await?;
+    let events = recorded.iter().filter_map(|recorded| match &recorded.event {
+        Event::Run(event) => Some(event),
+        Event::Unit(_) | Event::Board(_) => None,
+    });
+    Run::replay(run, events).ok_or(EngineError::UnknownRun(run))
+}

@@ -1,0 +1,81 @@
+//! How a run comes to be: the definition is compiled and kept, the place it starts from is pinned, and what happens
+//! first is decided. Storing it is the caller's.
+
+use crate::EngineError;
+use crate::shared::Shared;
+use domain::{Name, ProjectId, RunEvent, RunId, RunInput, RunStarted, StepKind, UnitId, begin};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// A run as a person, or a claim, asks for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StartRun {
+    /// Its id, made by the caller.
+    pub run: RunId,
+    /// Where.
+    pub project: ProjectId,
+    /// Which flow.
+    pub flow: Name,
+    /// What it is asked.
+    pub input: RunInput,
+    /// The work unit it does, if any.
+    pub unit: Option<UnitId>,
+}
+
+/// What the first batch of a run holds.
+pub(crate) async fn prepare(shared: &Arc<Shared>, ask: StartRun) -> Result<Vec<RunEvent>, EngineError> {
+    let ports = &shared.ports;
+    let path = project_path(shared, ask.project)?;
+    let mut input = ask.input;
+    let compiled = ports
+        .definitions
+        .compile(Some(&path), ask.flow.as_str(), input.size, input.fast)?;
+    ports.definitions.check_input(&compiled.flow, &mut input)?;
+    let agents = compiled
+        .plan
+        .steps
+        .iter()
+        .filter(|step| step.kind == StepKind::Agent)
+        .flat_map(|step| {
+            let own = if step.agents.is_empty() {
+                std::slice::from_ref(&input.agent)
+            } else {
+                &step.agents
+            };
+            own.iter().map(|agent| (agent.clone(), step.access))
+        });
+    for (agent, access) in agents.collect::<BTreeSet<_>>() {
+        ports.agents.ready(&agent, access).await?;
+    }
+    let wanted = input
+        .extra
+        .get("base")
+        .and_then(|base| base.as_text())
+        .map(str::to_owned);
+    let base = ports.workspaces.base(path, ask.run, wanted).await?;
+    ports.store.put_blob(compiled.bundle).await?;
+    let untrusted = compiled
+        .untrusted_commands
+        .filter(|commands| !shared.board().approved.contains(&commands.hash))
+        .map(|commands| commands.shown.join("\n"));
+    let started = RunStarted {
+        project: ask.project,
+        unit: ask.unit,
+        slug: crate::slug::of(ask.run),
+        flow: compiled.flow,
+        plan: Arc::new(compiled.plan),
+        input,
+        base: base.commit,
+    };
+    Ok(begin(ask.run, started, untrusted))
+}
+
+fn project_path(shared: &Arc<Shared>, project: ProjectId) -> Result<PathBuf, EngineError> {
+    let board = shared.board();
+    let project = board
+        .projects
+        .get(&project)
+        .ok_or(domain::Refusal::UnknownProject)?;
+    Ok(PathBuf::from(&project.path))
+}

@@ -1,0 +1,414 @@
+//! Does one thing that a run owes, from beginning to end, and reports how it went: a task, a merge, a move of the
+//! run's branch, the burial of a task that an earlier life left behind.
+
+use crate::board;
+use crate::keeper::Message;
+use crate::ports::{
+    AdvanceSpec, AgentEnd, BeginError, Begun, Definitions, MergeOutcome, MergeSpec, OutputCheck, Place,
+    PlaceSpec, TaskFile, WorkOrder, WorkspaceError,
+};
+use crate::shared::Shared;
+use domain::{
+    Access, Change, ChatId, Ending, FailureClass, FlowRef, Merge, Name, Network, ProcessIdentity, Role, Run,
+    RunId, StepKey, StepKind, TaskId, Usage, Value,
+};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// What whatever is under way tells its keeper.
+pub(crate) enum Report {
+    /// The task's process waits; dropping `go` ends it.
+    Spawned {
+        task: TaskId,
+        process: ProcessIdentity,
+        go: oneshot::Sender<()>,
+    },
+    /// The task's process and all it started are gone, or never were.
+    Ended {
+        task: TaskId,
+        ending: Ending,
+        usage: Usage,
+    },
+    /// A merge is done.
+    Merged { key: StepKey, merge: Merge },
+    /// The branch was moved, or not.
+    Published(Result<String, String>),
+}
+
+/// A task to be done.
+pub(crate) struct Job {
+    run: RunId,
+    task: TaskId,
+    role: Role,
+    kind: StepKind,
+    title: String,
+    agent: Name,
+    flow: FlowRef,
+    place: PlaceSpec,
+    order: OrderParts,
+}
+
+struct OrderParts {
+    chat: ChatId,
+    model: Option<String>,
+    network: Network,
+    prompt: String,
+    files: Vec<TaskFile>,
+    timeout_ms: u64,
+    idle_timeout_ms: u64,
+}
+
+impl Job {
+    /// The job of a task that was just ordered.
+    pub(crate) fn of(
+        run: &Run,
+        task: TaskId,
+        project: PathBuf,
+        files: Vec<TaskFile>,
+        prompt: String,
+    ) -> Self {
+        let known = &run.tasks()[&task];
+        let plan = run
+            .plan_of(&known.key)
+            .expect("tasks belong to steps of the plan");
+        let is_command = known.role == Role::Gate || plan.kind == StepKind::Command;
+        Self {
+            run: run.id(),
+            task,
+            role: known.role,
+            kind: plan.kind,
+            title: plan.title.clone(),
+            agent: known.agent.clone(),
+            flow: run.start().flow.clone(),
+            place: PlaceSpec {
+                project,
+                run: run.id(),
+                key: known.key.clone(),
+                access: plan.access,
+                base: run.line().to_owned(),
+                fresh: false,
+            },
+            order: OrderParts {
+                chat: known.key.chat(run.id()),
+                model: if is_command {
+                    None
+                } else {
+                    run.model_of(&known.key)
+                },
+                network: plan.network,
+                prompt,
+                files,
+                timeout_ms: plan.timeout_ms,
+                idle_timeout_ms: plan.idle_timeout_ms,
+            },
+        }
+    }
+}
+
+/// Begins a task; the returned sender stops it.
+pub(crate) fn begin(shared: Arc<Shared>, job: Job) -> oneshot::Sender<()> {
+    let (stop, stopped) = oneshot::channel();
+    tokio::spawn(async move {
+        let mut reporter = Reporter::new(&shared, job.run, job.task);
+        let (ending, usage) = do_task(&shared, &job, stopped).await;
+        settle_account(&shared, &job.agent, &ending).await;
+        reporter.ended(ending, usage);
+    });
+    stop
+}
+
+/// Makes sure that nothing of a task of an earlier life is alive, then reports it lost.
+pub(crate) fn bury(
+    shared: Arc<Shared>,
+    run: RunId,
+    task: TaskId,
+    process: Option<ProcessIdentity>,
+) -> oneshot::Sender<()> {
+    let (stop, _) = oneshot::channel();
+    tokio::spawn(async move {
+        let mut reporter = Reporter::new(&shared, run, task);
+        shared.ports.agents.end_leftover(task, process).await;
+        reporter.ended(interrupted("the daemon was restarted"), Usage::default());
+    });
+    stop
+}
+
+/// Reports a task's end exactly once, even when what does the task breaks.
+struct Reporter {
+    shared: Arc<Shared>,
+    run: RunId,
+    task: TaskId,
+    is_done: bool,
+}
+
+impl Reporter {
+    fn new(shared: &Arc<Shared>, run: RunId, task: TaskId) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            run,
+            task,
+            is_done: false,
+        }
+    }
+
+    fn ended(&mut self, ending: Ending, usage: Usage) {
+        if !std::mem::replace(&mut self.is_done, true) {
+            self.shared.ports.transcripts.close(self.task);
+            let report = Report::Ended {
+                task: self.task,
+                ending,
+                usage,
+            };
+            self.shared.send(self.run, Message::Report(report));
+        }
+    }
+}
+
+impl Drop for Reporter {
+    fn drop(&mut self) {
+        // A runtime that goes away takes everything with it; only a panic here leaves a daemon that must know.
+        if std::thread::panicking() {
+            self.ended(interrupted("a defect of the daemon ended it"), Usage::default());
+        }
+    }
+}
+
+fn interrupted(reason: &str) -> Ending {
+    Ending::Interrupted {
+        reason: reason.to_owned(),
+    }
+}
+
+fn failed(class: FailureClass, reason: impl Into<String>) -> Ending {
+    Ending::Failed {
+        class,
+        reason: reason.into(),
+    }
+}
+
+async fn do_task(shared: &Arc<Shared>, job: &Job, stopped: oneshot::Receiver<()>) -> (Ending, Usage) {
+    let mut stopped = Box::pin(async move {
+        // A keeper that is gone leaves its tasks to the runtime that goes with it.
+        let _ = stopped.await;
+    });
+    let begun = tokio::select! {
+        biased;
+        () = &mut stopped => return (Ending::Cancelled, Usage::default()),
+        begun = begin_process(shared, job) => begun,
+    };
+    let (place, begun) = match begun {
+        Ok(begun) => begun,
+        Err(ending) => return (ending, Usage::default()),
+    };
+    let Begun { process, running } = begun;
+    let (go, may_go) = oneshot::channel();
+    shared.send(
+        job.run,
+        Message::Report(Report::Spawned {
+            task: job.task,
+            process,
+            go,
+        }),
+    );
+    tokio::select! {
+        biased;
+        may_go = may_go => if may_go.is_err() {
+            return (Ending::Cancelled, Usage::default());
+        },
+        () = &mut stopped => return (Ending::Cancelled, Usage::default()),
+    }
+    let AgentEnd { ending, usage } = running.finish(stopped).await;
+    (keep_what_came(shared, job, place, ending).await, usage)
+}
+
+/// Everything up to a process that waits: asked first, so that nothing is made for an agent that is not there.
+async fn begin_process(shared: &Arc<Shared>, job: &Job) -> Result<(Place, Begun), Ending> {
+    let ports = &shared.ports;
+    ports
+        .agents
+        .ready(&job.agent, job.place.access)
+        .await
+        .map_err(not_begun)?;
+    let place = ports
+        .workspaces
+        .prepare(job.place.clone())
+        .await
+        .map_err(no_place)?;
+    let order = WorkOrder {
+        task: job.task,
+        chat: job.order.chat,
+        run: job.run,
+        key: job.place.key.clone(),
+        agent: job.agent.clone(),
+        model: job.order.model.clone(),
+        place: place.path.clone(),
+        readable: place.readable.clone(),
+        access: job.place.access,
+        network: job.order.network,
+        prompt: job.order.prompt.clone(),
+        files: job.order.files.clone(),
+        timeout_ms: job.order.timeout_ms,
+        idle_timeout_ms: job.order.idle_timeout_ms,
+        check: Arc::new(StepCheck {
+            definitions: Arc::clone(&ports.definitions),
+            flow: job.flow.clone(),
+            step: job.place.key.step.clone(),
+            tree: place.path.clone(),
+            is_free: job.role == Role::Gate,
+        }),
+        transcripts: Arc::clone(&ports.transcripts),
+    };
+    let begun = ports.agents.begin(order).await.map_err(not_begun)?;
+    Ok((place, begun))
+}
+
+fn not_begun(error: BeginError) -> Ending {
+    let class = match &error {
+        BeginError::Missing(_) | BeginError::Unenforceable(_) => FailureClass::Missing,
+        BeginError::LoggedOut(_) => FailureClass::Authentication,
+        BeginError::NoSpace(_) => FailureClass::NoSpace,
+        BeginError::Failed(_) => FailureClass::Transient,
+    };
+    failed(class, error.to_string())
+}
+
+fn no_place(error: WorkspaceError) -> Ending {
+    let class = match &error {
+        WorkspaceError::NoSpace(_) => FailureClass::NoSpace,
+        WorkspaceError::Missing(_) => FailureClass::Missing,
+        WorkspaceError::Tampered(_) | WorkspaceError::BranchMoved { .. } => FailureClass::AccessViolated,
+        WorkspaceError::Failed(_) => FailureClass::Transient,
+    };
+    failed(class, error.to_string())
+}
+
+/// What a task that did its work leaves behind: nothing for a reader, one commit for a writer.
+async fn keep_what_came(shared: &Arc<Shared>, job: &Job, place: Place, ending: Ending) -> Ending {
+    let is_command = job.role == Role::Gate || job.kind == StepKind::Command;
+    let output = match ending {
+        Ending::Completed { output, .. } => output,
+        // A command that ran and said no is a check that did not pass.
+        Ending::Failed {
+            class: FailureClass::Permanent,
+            reason,
+        } if is_command => {
+            return failed(FailureClass::Gate, reason);
+        }
+        other => return other,
+    };
+    let kept = match (job.role, job.place.access) {
+        (Role::Gate, _) => Ok(None),
+        (Role::Work, Access::Read) => unchanged(shared, place).await,
+        (Role::Work, Access::Write) => harvest(shared, job, place).await,
+    };
+    match kept {
+        Ok(change) => Ending::Completed { output, change },
+        Err(ending) => ending,
+    }
+}
+
+async fn unchanged(shared: &Arc<Shared>, place: Place) -> Result<Option<Change>, Ending> {
+    let changed = shared.ports.workspaces.changed(place).await.map_err(no_place)?;
+    if changed.is_empty() {
+        return Ok(None);
+    }
+    let shown = changed
+        .iter()
+        .take(20)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
+    Err(failed(
+        FailureClass::AccessViolated,
+        format!("it had no write access, yet these files changed: {shown}"),
+    ))
+}
+
+async fn harvest(shared: &Arc<Shared>, job: &Job, place: Place) -> Result<Option<Change>, Ending> {
+    let message = format!(
+        "{}\n\nFlow: {}\nStep: {}\nTask: {}\n",
+        job.title, job.flow.name, job.place.key, job.task
+    );
+    shared
+        .ports
+        .workspaces
+        .harvest(place, job.task, message)
+        .await
+        .map_err(no_place)
+}
+
+/// An account that met its limit parks all its tasks; one that worked again no longer does. Stored before the task's
+/// own end, so that no crash forgets a limit.
+async fn settle_account(shared: &Arc<Shared>, agent: &Name, ending: &Ending) {
+    let (done, stored) = oneshot::channel();
+    let message = match ending {
+        Ending::Parked {
+            account,
+            until,
+            reason,
+        } => board::Message::Limited {
+            account: account.clone(),
+            until: *until,
+            reason: reason.clone(),
+            done,
+        },
+        Ending::Completed { .. } => {
+            let account = shared.account(agent);
+            if !shared.board().accounts.contains_key(&account) {
+                return;
+            }
+            board::Message::Worked { account, done }
+        }
+        Ending::Failed { .. } | Ending::Interrupted { .. } | Ending::Cancelled => return,
+    };
+    if shared.to_board.send(message).is_ok() {
+        // A board that is gone takes the daemon with it.
+        let _ = stored.await;
+    }
+}
+
+/// Judges a task's final message by its step's schema and contracts.
+struct StepCheck {
+    definitions: Arc<dyn Definitions>,
+    flow: FlowRef,
+    step: Name,
+    tree: PathBuf,
+    /// A gate's words are taken as they are.
+    is_free: bool,
+}
+
+impl OutputCheck for StepCheck {
+    fn check(&self, message: &str) -> Result<Value, String> {
+        if self.is_free || !self.definitions.has_schema(&self.flow, self.step.as_str()) {
+            return Ok(Value::from(message));
+        }
+        self.definitions
+            .check_output(&self.flow, self.step.as_str(), message, &self.tree)
+    }
+}
+
+/// Brings changes together.
+pub(crate) fn merge(shared: Arc<Shared>, run: RunId, key: StepKey, spec: MergeSpec) {
+    tokio::spawn(async move {
+        let message = format!("Bring together the changes of step {key}\n");
+        let outcome = shared.ports.workspaces.merge(spec, message).await;
+        let merge = match outcome {
+            Ok(MergeOutcome::Merged(change)) => Merge::Done(Some(change)),
+            Ok(MergeOutcome::Nothing) => Merge::Done(None),
+            Ok(MergeOutcome::Conflict(files)) => Merge::Conflict(files),
+            Err(error) => Merge::Failed(error.to_string()),
+        };
+        shared.send(run, Message::Report(Report::Merged { key, merge }));
+    });
+}
+
+/// Moves the run's branch.
+pub(crate) fn publish(shared: Arc<Shared>, run: RunId, spec: AdvanceSpec) {
+    tokio::spawn(async move {
+        let to = spec.to.clone();
+        let moved = shared.ports.workspaces.advance(spec).await;
+        let report = Report::Published(moved.map(|()| to).map_err(|error| error.to_string()));
+        shared.send(run, Message::Report(report));
+    });
+}
