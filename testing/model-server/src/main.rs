@@ -62,7 +62,7 @@ async fn run(arguments: Arguments) -> Result<(), String> {
         .map_err(|error| error.to_string())?;
     println!("PORT {}", server.port());
     if arguments.exit_with_stdin {
-        // It never sends without being dropped first: either way stdin is closed.
+        // A sender that is gone without a word means the same: nobody reads stdin any more.
         let _ = stdin_closed().await;
     } else {
         server.wait().await;

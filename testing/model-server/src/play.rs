@@ -240,6 +240,10 @@ mod tests {
         };
         assert_eq!(play.cue(&without_tools).part, Part::Aux);
         assert_eq!(play.cue(&asked("a title please")).part, Part::Aux);
+        assert_eq!(
+            play.cue(&asked("[SUGGESTION MODE: what would they type?]")).part,
+            Part::Aux
+        );
         assert_eq!(play.cue(&asked("x")).part, Part::Shared { index: Some(0) });
     }
 }
