@@ -1,0 +1,137 @@
+//! Plain file work: off the async threads, whole or not at all, and without following what an agent may have linked.
+
+use crate::error::{Answer, failed, io_failed};
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Runs file work on a thread that may block.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Answer<T> + Send + 'static,
+) -> Answer<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| failed(format!("file work was cut off: {error}")))?
+}
+
+/// A name beside `path` that no other process and no earlier call of this one uses.
+pub(crate) fn unique_beside(path: &Path, purpose: &str) -> PathBuf {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    loop {
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let candidate = path.with_file_name(format!(".{purpose}-{name}-{}-{count}", std::process::id()));
+        // The number of a dead process may come again.
+        if fs::symlink_metadata(&candidate).is_err() {
+            return candidate;
+        }
+    }
+}
+
+/// Makes a folder that only we may enter, and those above it.
+pub(crate) fn make_private_folder(path: &Path) -> Answer<()> {
+    fs::create_dir_all(path).map_err(|error| io_failed("make", path, &error))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+        .map_err(|error| io_failed("protect", path, &error))
+}
+
+/// Writes a file so that after any crash the old or the new content is there.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Answer<()> {
+    let beside = unique_beside(path, "new");
+    let written = fs::File::create(&beside)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&beside, path));
+    written.map_err(|error| {
+        let _ = fs::remove_file(&beside);
+        io_failed("write", path, &error)
+    })
+}
+
+/// Removes a tree, also one whose folders were made unreadable. Links are removed, not followed. Absent is fine.
+pub(crate) fn remove_tree(path: &Path) -> Answer<()> {
+    const TRIES: u32 = 3;
+    let mut refused = None;
+    for _ in 0..TRIES {
+        match remove_any(path) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            // Closed folders are opened. A child of a killed maker may still write: the next try meets the rest.
+            Err(error) => {
+                refused = Some(error);
+                open_folders(path);
+            }
+        }
+    }
+    refused.map_or(Ok(()), |error| Err(io_failed("remove", path, &error)))
+}
+
+fn remove_any(path: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(path)?.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    }
+}
+
+fn open_folders(path: &Path) {
+    let is_folder = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir());
+    if !is_folder {
+        return;
+    }
+    let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        open_folders(&entry.path());
+    }
+}
+
+/// Takes a tree out of sight in one step, then removes it: a crash in between leaves rubbish, never half a place.
+pub(crate) fn discard(path: &Path) -> Answer<()> {
+    let trash = unique_beside(path, "trash");
+    match fs::rename(path, &trash) {
+        Ok(()) => remove_tree(&trash),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(io_failed("discard", path, &error)),
+    }
+}
+
+/// Whether there is a folder, and not a link to one.
+pub(crate) fn is_real_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
+}
+
+/// Reads a file that must be a file: no link, no pipe, not larger than `most`.
+pub(crate) fn read_regular(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let metadata = fs::symlink_metadata(path)?;
+    if !metadata.is_file() || metadata.len() > most {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "not a plain file of the expected size",
+        ));
+    }
+    fs::read(path)
+}
+
+/// The names of the folders in `path`; none when it is not there.
+pub(crate) fn folders_in(path: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = fs::read_dir(path)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.path())
+        .collect();
+    found.sort();
+    found
+}
+
+/// The number that changes with each start of the machine; empty where the system has none.
+pub(crate) fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .map(|text| text.trim().to_owned())
+        .unwrap_or_default()
+}

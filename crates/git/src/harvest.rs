@@ -1,0 +1,195 @@
+//! Takes what a task made: a commit made inside the sandbox by a command of ours, then exactly that commit fetched.
+
+use crate::command::GitDir;
+use crate::error::{Answer, failed};
+use crate::files::blocking;
+use crate::gather::{Gather, Hands};
+use crate::listing::Look;
+use crate::names::{Oid, run_task_ref, task_ref};
+use crate::place::Site;
+use crate::places::Places;
+use crate::project::Project;
+use crate::record::{self, Record};
+use crate::refs::{self, Move};
+use crate::tamper;
+use domain::{Access, Change, TaskId};
+use engine::ports::{Place, WorkspaceError};
+use std::fs;
+
+impl Places {
+    /// See the port.
+    pub(crate) async fn harvest_place(
+        &self,
+        place: &Place,
+        task: TaskId,
+        message: &str,
+    ) -> Answer<Option<Change>> {
+        if let Some(kept) = self.kept(place, task).await? {
+            return Ok(Some(kept));
+        }
+        let (site, record, project) = self.known(place).await?;
+        let _turn = self.queues.among_us(&site.dir).await;
+        tamper::refuse(&site, &record, &project)?;
+        if record.access == Access::Read {
+            return Err(failed("a place that may only be read holds nothing to keep"));
+        }
+        let listing = self.differences(&site, false).await?;
+        if listing.is_empty() {
+            return Ok(None);
+        }
+        let (from, to) = (site.base_index(), site.harvest_index());
+        blocking(move || {
+            // A killed predecessor of this very command may have left its lock here; nobody else writes here.
+            let _ = fs::remove_file(to.with_extension("lock"));
+            fs::copy(&from, &to)
+                .map(drop)
+                .map_err(|error| crate::error::io_failed("copy", &from, &error))
+        })
+        .await?;
+        let gather = Gather {
+            call: self
+                .place_call(&site, &site.harvest_index())
+                .pin("core.fsync=none"),
+            tree: site.tree(),
+            hands: self.sandbox(&site, &project),
+            look: Look::default(),
+            with_nested: true,
+            bytes_max: self.limits.change_bytes_max,
+        };
+        let tree = gather.tree_of(listing).await?;
+        if tree == project.tree_of(&self.git, &record.base).await? {
+            return Ok(None);
+        }
+        let commit = self.commit(&gather, &record, &tree, message).await?;
+        tamper::refuse(&site, &record, &project)?;
+        self.fetch(&site, &record, &project, (task, &commit)).await?;
+        record::write_harvested(&site.harvested(), &commit)?;
+        self.change_between(&project, &record.base, &commit)
+            .await
+            .map(Some)
+    }
+
+    /// What an earlier call with the same task took.
+    async fn kept(&self, place: &Place, task: TaskId) -> Answer<Option<Change>> {
+        let project = self.project(&place.spec.project).await?;
+        let Some(head) = refs::read(&self.git, &project, &task_ref(task)).await? else {
+            return Ok(None);
+        };
+        let call = self
+            .git
+            .call(&project.shared())
+            .args(["rev-parse", "--verify", "--end-of-options"]);
+        let base = Oid::printed(&call.values([format!("{head}^1")]).stdout("read a result").await?)?;
+        self.change_between(&project, &base, &head).await.map(Some)
+    }
+
+    fn sandbox(&self, site: &Site, project: &Project) -> Hands<'_> {
+        let mut readable = vec![site.tree(), site.keep()];
+        readable.extend(project.object_folders());
+        Hands::Sandbox {
+            confined: self.confined.as_ref(),
+            readable,
+            writable: vec![site.keep().join("objects"), site.scratch()],
+        }
+    }
+
+    async fn commit(&self, gather: &Gather<'_>, record: &Record, tree: &Oid, message: &str) -> Answer<Oid> {
+        let message = if message.trim().is_empty() {
+            "Work of an agent"
+        } else {
+            message
+        };
+        let call = gather
+            .call
+            .clone()
+            .args(["commit-tree", "-p"])
+            .values([record.base.as_str()]);
+        let call = call
+            .args(["-F", "-"])
+            .values([tree.as_str()])
+            .stdin(message.as_bytes().to_vec());
+        let printed = gather
+            .hands
+            .stdout(record.identity.sign(call, None), "make a commit")
+            .await?;
+        let commit = Oid::printed(&printed)?;
+        // What came out of the sandbox is a claim.
+        let call = self
+            .git
+            .call(&gather_git_dir(gather))
+            .args(["rev-list", "--parents", "-n", "1"]);
+        let call = call.args(["--end-of-options"]).values([commit.as_str()]);
+        let line = call.stdout("read the new commit").await?;
+        let expected = format!("{commit} {}\n", record.base);
+        if line != expected.as_bytes() {
+            return Err(WorkspaceError::Tampered(
+                "the new commit does not stand on the run's line".to_owned(),
+            ));
+        }
+        Ok(commit)
+    }
+
+    /// Fetches one commit under a name of the run, looks at it, and only then gives it the task's name.
+    async fn fetch(
+        &self,
+        site: &Site,
+        record: &Record,
+        project: &Project,
+        what: (TaskId, &Oid),
+    ) -> Answer<()> {
+        let (task, commit) = what;
+        let out = site.keep().join("refs/heads/out");
+        let text = format!("{commit}\n");
+        blocking(move || crate::files::write_whole(&out, text.as_bytes())).await?;
+        let aside = run_task_ref(record.run, task);
+        let turn = self.turn(project).await?;
+        let fetched = self
+            .git
+            .call(&project.shared())
+            .env("GIT_ALLOW_PROTOCOL", "file")
+            .args([
+                "fetch",
+                "--quiet",
+                "--no-tags",
+                "--no-write-fetch-head",
+                "--no-auto-maintenance",
+            ])
+            .args(["--no-recurse-submodules", "--no-show-forced-updates"])
+            .values([format!("--negotiation-tip={}", record.base)])
+            .args(["--"])
+            .values([
+                site.keep().into_os_string(),
+                format!("+refs/heads/out:{aside}").into(),
+            ])
+            .limit(self.limits.checkout)
+            .run("fetch a task's result")
+            .await?;
+        if fetched.code != Some(0) {
+            return Err(self.explain_fetch(&fetched.complaint()));
+        }
+        if refs::read(&self.git, project, &aside).await?.as_ref() != Some(commit) {
+            return Err(failed("another commit than the one just made was fetched"));
+        }
+        let pin = [Move::Set {
+            name: task_ref(task),
+            to: commit.clone(),
+        }];
+        refs::change(&self.git, project, &pin, self.limits.lock_wait, &turn).await
+    }
+
+    #[expect(clippy::unused_self, reason = "stands with the command it explains")]
+    fn explain_fetch(&self, stderr: &str) -> WorkspaceError {
+        if stderr.contains("fsck error") {
+            return WorkspaceError::Tampered(format!(
+                "git's check of the result failed: {}",
+                crate::names::shown(stderr)
+            ));
+        }
+        crate::error::git_failed("fetch a task's result", stderr)
+    }
+}
+
+fn gather_git_dir(gather: &Gather<'_>) -> GitDir {
+    // Same git folder, no tree: nothing of it is needed to read a commit.
+    GitDir::bare(gather.tree.with_file_name("keep.git"))
+}
