@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
-#[allow(dead_code, reason = "other tests use the rest")]
-#[path = "../../tests/common/history.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
+#[path = "../../tests/store/common/history.rs"]
 mod history;
 
 /// Makes, for each kind of stream, what today's stored form of each variant is called, and the list of all of them.
@@ -120,7 +120,7 @@ fn every_variant_is_in_the_history_under_the_name_that_is_written() {
     assert_eq!(
         kinds,
         KINDS.iter().copied().collect(),
-        "a variant is missing from `tests/common/history.rs`"
+        "a variant is missing from `tests/store/common/history.rs`"
     );
 }
 

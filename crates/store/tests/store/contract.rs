@@ -1,9 +1,7 @@
 //! What the `Store` port promises, against the SQLite store.
 
-mod common;
-
-use common::history::{self, RUN};
-use common::{TestHome, batch, commit, later, paused};
+use crate::common::history::{self, RUN};
+use crate::common::{TestHome, batch, commit, later, paused};
 use domain::{Event, RunEvent, RunId, Stream};
 use engine::ports::{Append, Batch, CommitError, Idempotency, OpenRun, Store};
 use std::sync::Arc;

@@ -1,4 +1,5 @@
 //! A history that the rules could have made, with every kind of event in it, for tests of every layer of the store.
+#![allow(clippy::unwrap_used, reason = "in a test an unwrap is an assertion; a unit test counts as one anyway")]
 
 use domain::{
     Access, Attention, AttentionId, AttentionKind, BoardEvent, Change, ChatId, Choice, Ending, Event,
@@ -453,7 +454,7 @@ fn good_run(script: &mut Script) {
         RUN,
         [
             RunEvent::LinePublished { head: "c".repeat(40) },
-            planned(&[fold.clone()]),
+            planned(std::slice::from_ref(&fold)),
             RunEvent::StepCompleted {
                 key: fold,
                 output: findings(),
@@ -462,7 +463,7 @@ fn good_run(script: &mut Script) {
             RunEvent::DefinitionDrifted {
                 found: "beef".repeat(16),
             },
-            planned(&[approve.clone()]),
+            planned(std::slice::from_ref(&approve)),
         ],
     );
     let (asked, raised) = attention(RUN, 1, Some(approve.clone()), AttentionKind::Approval);
@@ -512,7 +513,7 @@ fn failed_run(script: &mut Script) {
     let task = |serial| TaskId::of(FAILED_RUN, &check, serial);
     script.run(
         FAILED_RUN,
-        [started("brave-heron", None), planned(&[check.clone()])],
+        [started("brave-heron", None), planned(std::slice::from_ref(&check))],
     );
     let failed = || Ending::Failed {
         class: FailureClass::Permanent,
@@ -556,7 +557,7 @@ fn cancelled_run(script: &mut Script) {
     let task = TaskId::of(CANCELLED_RUN, &check, 1);
     script.run(
         CANCELLED_RUN,
-        [started("lost-lynx", None), planned(&[check.clone()])],
+        [started("lost-lynx", None), planned(std::slice::from_ref(&check))],
     );
     script.run(
         CANCELLED_RUN,

@@ -1,0 +1,269 @@
+//! How fast the store keeps batches, against SQLite alone committing the same event rows in groups.
+//!
+//! `cargo run --release -p store --example rate -- [FOLDER]`; the folder's disk is what is measured.
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement prints what it found, or breaks")]
+
+use domain::{
+    ChatId, Ending, Event, FlowRef, Moment, Plan, PlanStep, PlannedStep, ProcessIdentity, ProjectId, Role, RunEvent,
+    RunId, RunInput, RunStarted, Size, StepKey, StepKind, Stream, TaskId, TaskOrdered, Usage, Value,
+};
+use engine::ports::{Append, Batch, Store};
+use rusqlite::{Connection, params};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+use store::{Home, Options, SqliteStore};
+
+const AT: Moment = Moment::from_ms(1_790_000_000_000);
+const PRODUCERS: u32 = 128;
+const ROUNDS: u32 = 40;
+
+fn main() {
+    let folder = std::env::args().nth(1).map_or_else(tempfile::tempdir, tempfile::tempdir_in).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let home = Home::at(folder.path().join("home"));
+    let store = Arc::new(SqliteStore::open(&home, &Options::default(), AT).unwrap());
+
+    let lone = runtime.block_on(alone(&store));
+    println!("one at a time:     p50 {:?}, p99 {:?} per commit", at(&lone, 50), at(&lone, 99));
+    let flushes = bare_alone(&folder.path().join("alone.db"));
+    println!("SQLite, the same:  p50 {:?}, p99 {:?}", at(&flushes, 50), at(&flushes, 99));
+
+    let (took, mut waits) = runtime.block_on(together(&store));
+    waits.sort();
+    let batches = waits.len() as f64;
+    let rate = batches / took.as_secs_f64();
+    println!("store:             {rate:.0} batches/s, p50 {:?}, p99 {:?}", at(&waits, 50), at(&waits, 99));
+    runtime.block_on(store.close());
+
+    let rows = rows_of(&home.database());
+    let bare = bare(&folder.path().join("bare.db"), &rows);
+    println!("SQLite, same rows: {bare:.0} batches/s (events alone, no views)");
+    println!("ratio:             {:.2}", rate / bare);
+}
+
+fn at(sorted: &[Duration], percent: usize) -> Duration {
+    sorted[(sorted.len() - 1) * percent / 100]
+}
+
+/// What a run with one wide fan-out commits, batch by batch: each task's order, start and end.
+fn batches(run: RunId) -> Vec<Batch> {
+    let mut step = PlanStep::new("angles", StepKind::Agent);
+    step.title = "Look from every angle".to_owned();
+    let keys: Vec<_> = (0..ROUNDS).map(|item| StepKey::item("angles", item)).collect();
+    let planned = keys.iter().map(|key| PlannedStep { key: key.clone(), item: Value::from("correctness") }).collect();
+    let mut all = vec![vec![
+        RunEvent::Started(Box::new(RunStarted {
+            project: ProjectId::from_bits(1),
+            unit: None,
+            slug: format!("calm-otter-{}", run.bits()),
+            flow: FlowRef { name: "review".into(), version: 1, hash: "f".repeat(64) },
+            plan: Arc::new(Plan { steps: vec![step], size: BTreeMap::new() }),
+            input: RunInput {
+                question: "Is every lock released?".to_owned(),
+                size: Size::Small,
+                fast: false,
+                agent: "claude".into(),
+                model: None,
+                extra: BTreeMap::new(),
+            },
+            base: "b".repeat(40),
+        })),
+        RunEvent::StepsPlanned { steps: planned },
+    ]];
+    for key in keys {
+        let (task, chat): (TaskId, ChatId) = (TaskId::of(run, &key, 1), key.chat(run));
+        all.push(vec![RunEvent::TaskOrdered(Box::new(TaskOrdered {
+            task,
+            key: key.clone(),
+            chat,
+            role: Role::Work,
+            serial: 1,
+            agent: "claude".into(),
+            model: None,
+            prompt: "Look for locks that are not released. ".repeat(8),
+        }))]);
+        let process = ProcessIdentity { pid: 4_242, start_ticks: 1, boot_id: "boot".to_owned() };
+        all.push(vec![RunEvent::TaskStarted { task, process }]);
+        let output = Value::map([("finding", Value::from("The lock in `drain` is kept over an await. ".repeat(6)))]);
+        let ending = Ending::Completed { output: output.clone(), change: None };
+        let usage = Usage { input_uncached: 100, input_cached: 10, output: 50, cost_micros: Some(1_000) };
+        all.push(vec![
+            RunEvent::TaskEnded { task, ending, usage },
+            RunEvent::StepCompleted { key, output, change: None },
+        ]);
+    }
+    let mut expected_seq = 0;
+    all.into_iter()
+        .map(|events| {
+            let events: Vec<_> = events.into_iter().map(Event::Run).collect();
+            let append = Append { stream: Stream::Run(run), expected_seq, events };
+            expected_seq += append.events.len() as u64;
+            Batch { at: AT, appends: vec![append], idempotency: None, wakes: Vec::new() }
+        })
+        .collect()
+}
+
+async fn alone(store: &SqliteStore) -> Vec<Duration> {
+    let mut waits = Vec::new();
+    for batch in batches(RunId::from_bits(0xa10e)) {
+        let begun = Instant::now();
+        store.commit(batch).await.unwrap();
+        waits.push(begun.elapsed());
+    }
+    waits.sort();
+    waits
+}
+
+async fn together(store: &Arc<SqliteStore>) -> (Duration, Vec<Duration>) {
+    let work: Vec<_> = (0..PRODUCERS).map(|number| batches(RunId::from_bits(u128::from(number)))).collect();
+    let begun = Instant::now();
+    let producers: Vec<_> = work
+        .into_iter()
+        .map(|batches| {
+            let store = Arc::clone(store);
+            tokio::spawn(async move {
+                let mut waits = Vec::with_capacity(batches.len());
+                for batch in batches {
+                    let begun = Instant::now();
+                    store.commit(batch).await.unwrap();
+                    waits.push(begun.elapsed());
+                }
+                waits
+            })
+        })
+        .collect();
+    let mut waits = Vec::new();
+    for producer in producers {
+        waits.extend(producer.await.unwrap());
+    }
+    (begun.elapsed(), waits)
+}
+
+/// An event's row, as SQLite alone would be given it.
+#[derive(Clone)]
+struct Row {
+    stream: String,
+    seq: i64,
+    at_ms: i64,
+    kind: String,
+    body: String,
+    digest: i64,
+}
+
+/// The rows that the store kept for each producer, batch by batch.
+fn rows_of(database: &Path) -> Vec<Vec<Vec<Row>>> {
+    let connection = Connection::open(database).unwrap();
+    let mut statement = connection
+        .prepare("SELECT stream_id, seq, at_ms, kind, body, digest FROM events WHERE stream_id = ?1 ORDER BY seq")
+        .unwrap();
+    (0..PRODUCERS)
+        .map(|number| {
+            let run = RunId::from_bits(u128::from(number));
+            let rows = statement.query_map([run.to_string()], |row| {
+                Ok(Row {
+                    stream: row.get(0)?,
+                    seq: row.get(1)?,
+                    at_ms: row.get(2)?,
+                    kind: row.get(3)?,
+                    body: row.get(4)?,
+                    digest: row.get(5)?,
+                })
+            });
+            let mut rows = rows.unwrap().map(Result::unwrap);
+            batches(run)
+                .iter()
+                .map(|batch| rows.by_ref().take(batch.appends[0].events.len()).collect())
+                .collect()
+        })
+        .collect()
+}
+
+fn open_bare(path: &Path) -> Connection {
+    let connection = Connection::open(path).unwrap();
+    connection
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+             CREATE TABLE events (position INTEGER PRIMARY KEY, stream_kind TEXT NOT NULL, stream_id TEXT NOT NULL,
+                seq INTEGER NOT NULL, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, version INTEGER NOT NULL,
+                body TEXT NOT NULL, digest INTEGER NOT NULL, UNIQUE (stream_kind, stream_id, seq)) STRICT;",
+        )
+        .unwrap();
+    connection
+}
+
+const INSERT: &str = "INSERT INTO events (stream_kind, stream_id, seq, at_ms, kind, version, body, digest)
+                      VALUES ('run', ?1, ?2, ?3, ?4, 1, ?5, ?6)";
+
+fn insert(connection: &Connection, row: &Row) {
+    connection
+        .prepare_cached(INSERT)
+        .unwrap()
+        .execute(params![row.stream, row.seq, row.at_ms, row.kind, row.body, row.digest])
+        .unwrap();
+}
+
+fn bare_alone(path: &Path) -> Vec<Duration> {
+    let connection = open_bare(path);
+    let mut waits: Vec<_> = (0..100)
+        .map(|seq| {
+            let body = "x".repeat(300);
+            let row = Row { stream: "s".to_owned(), seq, at_ms: 0, kind: "k".to_owned(), body, digest: 0 };
+            let begun = Instant::now();
+            insert(&connection, &row);
+            begun.elapsed()
+        })
+        .collect();
+    waits.sort();
+    waits
+}
+
+/// Producers that wait for their own acknowledgement, one writer that commits what waits.
+fn bare(path: &Path, rows: &[Vec<Vec<Row>>]) -> f64 {
+    let connection = open_bare(path);
+    let count: usize = rows.iter().map(Vec::len).sum();
+    let (queue, waiting) = mpsc::sync_channel::<(Vec<Row>, tokio::sync::oneshot::Sender<()>)>(1_024);
+    let writer = std::thread::spawn(move || {
+        while let Ok(first) = waiting.recv() {
+            let mut group = vec![first];
+            while group.len() < 256 {
+                let Ok(next) = waiting.try_recv() else { break };
+                group.push(next);
+            }
+            connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+            for (rows, _) in &group {
+                rows.iter().for_each(|row| insert(&connection, row));
+            }
+            connection.execute_batch("COMMIT").unwrap();
+            for (_, reply) in group {
+                let _unheard = reply.send(());
+            }
+        }
+    });
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let begun = Instant::now();
+    runtime.block_on(async {
+        let producers: Vec<_> = rows
+            .iter()
+            .cloned()
+            .map(|batches| {
+                let queue = queue.clone();
+                tokio::spawn(async move {
+                    for batch in batches {
+                        let (reply, answer) = tokio::sync::oneshot::channel();
+                        queue.send((batch, reply)).unwrap();
+                        answer.await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        for producer in producers {
+            producer.await.unwrap();
+        }
+    });
+    let took = begun.elapsed();
+    drop(queue);
+    writer.join().unwrap();
+    count as f64 / took.as_secs_f64()
+}
