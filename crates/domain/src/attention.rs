@@ -36,6 +36,8 @@ pub struct Attention {
     pub body: String,
     /// What can be answered, the usual answer first.
     pub choices: Vec<Choice>,
+    /// Hash of the commands that approving this trusts: for this run by the answer, for all later ones by the board.
+    pub trusts: Option<String>,
 }
 
 /// An answer that an item accepts.

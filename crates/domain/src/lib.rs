@@ -39,7 +39,7 @@ pub use plan::{Access, FlowRef, Network, Plan, PlanStep, Retry, Size, StepKind, 
 pub use refusal::Refusal;
 pub use run::{
     Begin, Duty, Input, Merge, Outcome, Phase, PlannedStep, Run, RunEvent, RunInput, RunScope, RunStarted,
-    Step, StepState, begin, decide, duties, follow, next_wake,
+    Step, StepState, Trusted, Untrusted, begin, decide, duties, follow, next_wake,
 };
 pub use task::{Change, Ending, FailureClass, ProcessIdentity, Remedy, Role, Task, TaskOrdered, TaskState};
 pub use usage::Usage;

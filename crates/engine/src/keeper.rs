@@ -11,8 +11,8 @@ use crate::shared::Shared;
 use crate::work::{self, Job, Report};
 use crate::{EngineError, Health, board};
 use domain::{
-    Begin, Duty, Event, Input, Moment, Phase, Run, RunEvent, RunId, StepKey, Stream, TaskId, Want, decide,
-    duties, follow, next_wake,
+    Begin, BoardInput, Duty, Event, Input, Moment, Phase, Run, RunEvent, RunId, StepKey, Stream, TaskId,
+    Trusted, Want, decide, duties, follow, next_wake,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -570,6 +570,7 @@ impl Keeper {
         if self.run.is_none() {
             return;
         }
+        self.pass_on_trust();
         for duty in duties(self.run()) {
             match duty {
                 Duty::Work { task } if self.is_draining => self.stop(task),
@@ -583,6 +584,27 @@ impl Keeper {
                 Duty::Begin(_) | Duty::Report | Duty::Merge { .. } | Duty::Publish { .. } => {}
             }
         }
+    }
+
+    /// What a person trusts for this run is trusted for all. Said until the board knows, so that no crash forgets it.
+    fn pass_on_trust(&self) {
+        let Some(Trusted { hash, by }) = self.run().trusted() else {
+            return;
+        };
+        if self.shared.board().approved.contains(hash) {
+            return;
+        }
+        let input = BoardInput::ApproveCommands {
+            hash: hash.clone(),
+            by: by.clone(),
+        };
+        let (answer, _) = oneshot::channel();
+        // A board that is gone takes the daemon with it.
+        let _ = self.shared.to_board.send(board::Message::Change {
+            input,
+            idempotency: None,
+            answer,
+        });
     }
 
     /// A task that must be under way is, or is begun, or is found to have been lost.

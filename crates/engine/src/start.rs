@@ -3,7 +3,7 @@
 
 use crate::EngineError;
 use crate::shared::Shared;
-use domain::{Name, ProjectId, RunEvent, RunId, RunInput, RunStarted, StepKind, UnitId, begin};
+use domain::{Name, ProjectId, RunEvent, RunId, RunInput, RunStarted, StepKind, UnitId, Untrusted, begin};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -58,7 +58,10 @@ pub(crate) async fn prepare(shared: &Arc<Shared>, ask: StartRun) -> Result<Vec<R
     let untrusted = compiled
         .untrusted_commands
         .filter(|commands| !shared.board().approved.contains(&commands.hash))
-        .map(|commands| commands.shown.join("\n"));
+        .map(|commands| Untrusted {
+            hash: commands.hash,
+            shown: commands.shown.join("\n"),
+        });
     let started = RunStarted {
         project: ask.project,
         unit: ask.unit,

@@ -106,10 +106,19 @@ pub enum Input {
     },
 }
 
+/// Commands that a run brought along and that nobody trusts yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Untrusted {
+    /// Hash over their canonical bytes.
+    pub hash: String,
+    /// As a person must see them.
+    pub shown: String,
+}
+
 /// What happens when a run comes to be: it starts, and asks first when it brought commands that nobody trusts yet.
 #[must_use]
-pub fn begin(id: RunId, started: RunStarted, untrusted: Option<String>) -> Vec<RunEvent> {
-    let approval = untrusted.map(|shown| {
+pub fn begin(id: RunId, started: RunStarted, untrusted: Option<Untrusted>) -> Vec<RunEvent> {
+    let approval = untrusted.map(|Untrusted { hash, shown }| {
         RunEvent::AttentionRaised(Box::new(Attention {
             id: AttentionId::of(id, 1),
             kind: AttentionKind::Approval,
@@ -120,6 +129,7 @@ pub fn begin(id: RunId, started: RunStarted, untrusted: Option<String>) -> Vec<R
             ),
             body: shown,
             choices: vec![Choice::Approve, Choice::Cancel],
+            trusts: Some(hash),
         }))
     });
     [Some(RunEvent::Started(Box::new(started))), approval]
@@ -365,6 +375,7 @@ fn ask(run: &Run, key: &StepKey, kind: AttentionKind, title: String, body: Strin
         title,
         body,
         choices: vec![Choice::Retry, Choice::Skip, Choice::Cancel],
+        trusts: None,
     }))
 }
 
@@ -407,6 +418,7 @@ fn on_publish_failed(run: &Run, reason: String) -> Result<Vec<RunEvent>, Refusal
         title: format!("the branch of run `{}` could not be moved", run.start().slug),
         body: reason,
         choices: vec![Choice::Retry, Choice::Cancel],
+        trusts: None,
     }))])
 }
 
@@ -606,6 +618,7 @@ fn on_definition_found(run: &Run, hash: String) -> Result<Vec<RunEvent>, Refusal
         ),
         body: "The run keeps to the definition that it began with.".to_owned(),
         choices: vec![Choice::Dismiss],
+        trusts: None,
     };
     Ok(vec![
         RunEvent::DefinitionDrifted { found: hash },

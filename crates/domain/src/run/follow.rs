@@ -124,6 +124,7 @@ fn request_approval(run: &Run, plan: &PlanStep, key: &StepKey, asked_before: usi
         title: plan.title.clone(),
         body: format!("Run `{}` goes on when this is approved.", run.start().slug),
         choices: vec![Choice::Approve, Choice::Reject],
+        trusts: None,
     }))
 }
 

@@ -8,7 +8,7 @@ mod follow;
 mod scope;
 mod standing;
 
-pub use decide::{Input, Merge, begin, decide};
+pub use decide::{Input, Merge, Untrusted, begin, decide};
 pub use duties::{Begin, Duty, duties, next_wake};
 pub use event::{PlannedStep, RunEvent, RunInput, RunStarted};
 pub use follow::follow;
@@ -146,6 +146,16 @@ pub struct Run {
     usage: Usage,
     report: Option<String>,
     drifted: Option<String>,
+    trusted: Option<Trusted>,
+}
+
+/// Commands that a person trusts since they let the run go on with them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trusted {
+    /// Hash over their canonical bytes.
+    pub hash: String,
+    /// Who.
+    pub by: String,
 }
 
 impl Run {
@@ -173,6 +183,7 @@ impl Run {
             usage: Usage::default(),
             report: None,
             drifted: None,
+            trusted: None,
             started: Arc::new(started.clone()),
         }
     }
@@ -279,6 +290,12 @@ impl Run {
         self.drifted.as_deref() == Some(hash)
     }
 
+    /// The commands that a person trusts since they let this run go on with them: the board is to know.
+    #[must_use]
+    pub const fn trusted(&self) -> Option<&Trusted> {
+        self.trusted.as_ref()
+    }
+
     /// What expressions and prompts see.
     #[must_use]
     pub const fn scope(&self) -> RunScope<'_> {
@@ -373,8 +390,11 @@ impl Run {
             RunEvent::StepReopened { key, .. } => self.reopen_step(key),
             RunEvent::AttentionRaised(item) => self.raise(item),
             RunEvent::AttentionAnswered {
-                attention, choice, ..
-            } => self.answer(*attention, *choice),
+                attention,
+                choice,
+                by,
+                ..
+            } => self.answer(*attention, *choice, by),
             RunEvent::AttentionWithdrawn { attention } => {
                 self.attention.remove(attention);
             }
@@ -533,11 +553,17 @@ impl Run {
         }
     }
 
-    fn answer(&mut self, attention: AttentionId, choice: Choice) {
+    fn answer(&mut self, attention: AttentionId, choice: Choice, by: &str) {
         let item = self
             .attention
             .remove(&attention)
             .expect("only open items are answered");
+        if let (Choice::Approve, Some(hash)) = (choice, item.trusts) {
+            self.trusted = Some(Trusted {
+                hash,
+                by: by.to_owned(),
+            });
+        }
         let Some(key) = item.key else { return };
         if choice == Choice::Retry {
             let step = self.step_mut(&key);
