@@ -1,0 +1,110 @@
+//! A checked definition: what `compile` hands on as a plan, and what stays here to render prompts and judge answers.
+
+use crate::contract::Contract;
+use crate::read::InputType;
+use crate::schema::OutputSchema;
+use domain::{Expression, Name, Plan, PlanStep, Size, StepKind, Value};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A flow that has no problem left. Steps stand in an order in which each comes after those that it needs.
+#[derive(Clone, Debug)]
+pub(crate) struct Checked {
+    pub(crate) name: String,
+    pub(crate) version: u32,
+    pub(crate) category: &'static str,
+    pub(crate) summary: String,
+    pub(crate) sizes: BTreeMap<Size, BTreeMap<String, Value>>,
+    pub(crate) inputs: Vec<Input>,
+    pub(crate) steps: Vec<CheckedStep>,
+}
+
+/// Something that a flow takes beside the question.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Input {
+    pub(crate) name: String,
+    pub(crate) kind: InputType,
+    pub(crate) default: Option<Value>,
+    pub(crate) is_required: bool,
+    pub(crate) summary: String,
+}
+
+/// A step without problems.
+#[derive(Clone, Debug)]
+pub(crate) struct CheckedStep {
+    pub(crate) plan: PlanStep,
+    pub(crate) texts: StepTexts,
+    pub(crate) is_skipped_when_fast: bool,
+}
+
+/// What a step's tasks are told and how their answers are judged.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StepTexts {
+    pub(crate) persona: Option<String>,
+    pub(crate) prompt: Option<String>,
+    pub(crate) command: Option<String>,
+    pub(crate) gate: Option<String>,
+    pub(crate) schema: Option<Arc<OutputSchema>>,
+    pub(crate) contracts: Vec<Contract>,
+}
+
+impl Checked {
+    /// The plan for a size.
+    pub(crate) fn plan(&self, size: Size) -> Plan {
+        Plan {
+            steps: self.steps.iter().map(CheckedStep::planned).collect(),
+            size: self.sizes.get(&size).cloned().unwrap_or_default(),
+        }
+    }
+
+    pub(crate) fn step(&self, id: &Name) -> Option<&CheckedStep> {
+        self.steps.iter().find(|step| step.plan.id == *id)
+    }
+
+    /// Command lines that the definition itself brings: what would run without a person having typed it.
+    pub(crate) fn commands(&self) -> Vec<Brought<'_>> {
+        let of_steps = self.steps.iter().flat_map(|step| {
+            let id = step.plan.id.as_str();
+            let command = step.texts.command.as_deref().map(|line| Brought { what: "step", name: id, line });
+            let gate = step.texts.gate.as_deref().map(|line| Brought { what: "gate of", name: id, line });
+            command.into_iter().chain(gate)
+        });
+        let of_inputs = self.inputs.iter().filter(|input| input.kind == InputType::Command).filter_map(|input| {
+            let line = input.default.as_ref().and_then(Value::as_text)?;
+            Some(Brought { what: "default of input", name: &input.name, line })
+        });
+        of_steps.chain(of_inputs).collect()
+    }
+}
+
+/// A command line that a definition brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Brought<'a> {
+    pub(crate) what: &'static str,
+    pub(crate) name: &'a str,
+    pub(crate) line: &'a str,
+}
+
+impl CheckedStep {
+    /// The step as the rules see it. What is left out when speed matters is left out by its condition, so that a run's
+    /// stored input decides it again after a restart.
+    fn planned(&self) -> PlanStep {
+        let mut plan = self.plan.clone();
+        if self.is_skipped_when_fast {
+            let rest = plan.when.as_ref().map_or(String::new(), |when| format!(" and ({})", when.source()));
+            plan.when = Expression::parse(&format!("not input.fast{rest}")).ok().or(plan.when);
+        }
+        plan
+    }
+
+    /// What its kind is called.
+    pub(crate) const fn kind_word(&self) -> &'static str {
+        match self.plan.kind {
+            StepKind::Agent => "agent",
+            StepKind::Command => "command",
+            StepKind::Fold => "fold",
+            StepKind::Merge => "merge",
+            StepKind::Approval => "approval",
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Reads the text of a flow file into what it says, each value with its place, and says all at once what is unknown,
+//! missing or of the wrong type. Whether it makes sense is `check`'s business.
+
+mod fields;
+mod flow;
+mod step;
+
+pub(crate) use flow::{InputFile, InputType, FlowFile, read};
+pub(crate) use step::{Kind, RetryFile, StepFile};

@@ -1,0 +1,224 @@
+//! A report as Markdown.
+
+use super::facts::{self, End};
+use super::findings::{self, Findings, Judged};
+use super::text;
+use crate::definition::{Checked, CheckedStep};
+use crate::json::pretty;
+use domain::{Change, Run, StepKind, Value};
+
+/// The report of a run.
+pub(crate) fn markdown(run: &Run, flow: &Checked) -> String {
+    let findings = findings::all(run, flow);
+    let mut out = String::new();
+    header(&mut out, run, flow);
+    failures(&mut out, run, flow);
+    answers(&mut out, run, flow);
+    findings.iter().for_each(|list| section(&mut out, list, flow));
+    steps(&mut out, run, flow, &findings);
+    while out.ends_with("\n\n") {
+        out.pop();
+    }
+    out
+}
+
+fn header(out: &mut String, run: &Run, flow: &Checked) {
+    let start = run.start();
+    out.push_str(&format!("# Report: {}\n\n", flow.name));
+    let mut line = |name: &str, value: &str| out.push_str(&format!("- **{name}:** {value}\n"));
+    line("Question", &text::inline(&start.input.question));
+    line("Flow", &format!("{} version {}, size {}", text::code(&flow.name), flow.version, facts::size(run)));
+    line("Agent", &text::code(start.input.agent.as_str()));
+    line("Model", &text::inline(facts::model(run)));
+    let from = if start.base.is_empty() { String::new() } else { format!(", from {}", text::code(short(&start.base))) };
+    line("Run", &format!("{}{from}", text::code(&start.slug)));
+    for input in flow.inputs.iter().filter(|input| input.name != "question") {
+        let given = start.input.extra.get(&input.name);
+        if let Some(given) = given.filter(|given| given.is_truthy() && input.default.as_ref() != Some(*given)) {
+            line(&format!("Input {}", input.name), &text::code(&given.to_string()));
+        }
+    }
+    line("Result", &result(run, flow));
+    out.push('\n');
+}
+
+fn result(run: &Run, flow: &Checked) -> String {
+    let files: u32 = facts::changes(run, flow).map(|change| change.files).sum();
+    let is_writing = flow.steps.iter().any(|step| step.plan.access == domain::Access::Write);
+    match (files, is_writing) {
+        (0, false) => "this report; the flow changes nothing".to_owned(),
+        (0, true) => "no file was changed".to_owned(),
+        (_, _) => {
+            let branch = text::code(&format!("partita/{}", run.start().slug));
+            let head = if run.line().is_empty() { String::new() } else { format!(" at {}", text::code(short(run.line()))) };
+            format!("branch {branch}{head}")
+        }
+    }
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..12).unwrap_or(commit)
+}
+
+/// What did not work stands first: nobody may take half an answer for a whole one.
+fn failures(out: &mut String, run: &Run, flow: &Checked) {
+    let mut lines = Vec::new();
+    for step in &flow.steps {
+        for (key, instance) in run.instances(&step.plan.id) {
+            let end = End::of(&instance.state);
+            if end == End::Done {
+                continue;
+            }
+            let why = facts::reason(instance).map(|why| format!(": {}", text::inline(why))).unwrap_or_default();
+            lines.push(format!("- {} — {}{why}\n", text::inline(&facts::label(step, key, instance)), end.word()));
+        }
+    }
+    if !lines.is_empty() {
+        out.push_str("## What did not work\n\n");
+        lines.iter().for_each(|line| out.push_str(line));
+        out.push('\n');
+    }
+}
+
+fn answers(out: &mut String, run: &Run, flow: &Checked) {
+    for step in &flow.steps {
+        for output in findings::outputs(run, &step.plan.id) {
+            if let Some(answer) = output.get("answer").and_then(Value::as_text) {
+                out.push_str(&format!("## {}\n\n{}\n", heading(step), text::block(answer, "")));
+            }
+        }
+    }
+}
+
+fn heading(step: &CheckedStep) -> String {
+    if step.plan.title == "Put the answer together" { "Answer".to_owned() } else { text::inline(&step.plan.title) }
+}
+
+fn section(out: &mut String, list: &Findings, flow: &Checked) {
+    let title = title_of(list, flow);
+    let mut items: Vec<&Judged> = list.items.iter().collect();
+    items.sort_by_key(|item| item.rank());
+    let (refuted, standing): (Vec<&Judged>, Vec<&Judged>) = items.into_iter().partition(|item| item.is_refuted());
+    out.push_str(&format!("## {title}\n\n"));
+    if standing.is_empty() {
+        let none = if refuted.is_empty() { "None." } else { "None stands." };
+        out.push_str(&format!("{none}\n\n"));
+    }
+    standing.iter().for_each(|item| finding(out, item));
+    if !refuted.is_empty() {
+        out.push_str(&format!("### Refuted\n\n{}\n\n", "Reported, and then found not to hold."));
+        refuted.iter().for_each(|item| finding(out, item));
+    }
+}
+
+fn title_of(list: &Findings, flow: &Checked) -> String {
+    let step = flow.step(&list.step);
+    let is_fold = step.is_some_and(|step| step.plan.kind == StepKind::Fold);
+    match (is_fold, list.items.iter().any(|item| item.item.get("severity").is_some())) {
+        (true, true) => "Findings".to_owned(),
+        (true, false) => "Facts".to_owned(),
+        (false, _) => step.map_or_else(String::new, |step| format!("{}: what it rests on", text::inline(&step.plan.title))),
+    }
+}
+
+fn finding(out: &mut String, judged: &Judged) {
+    let item = &judged.item;
+    let part = |name: &str| item.get(name).and_then(Value::as_text).map(str::trim).filter(|part| !part.is_empty());
+    let severity = part("severity").map(|severity| format!("{}: ", text::inline(severity))).unwrap_or_default();
+    let title = part("title").map_or_else(|| text::inline(&item.to_string()), text::inline);
+    let place = part("file").map(|file| {
+        let line = item.get("line").map(|line| format!(":{line}")).unwrap_or_default();
+        format!(" — {}", text::code(&format!("{file}{line}")))
+    });
+    out.push_str(&format!("**{}. {severity}{title}**{}\n\n", judged.number, place.unwrap_or_default()));
+    if let Some(quote) = part("quote") {
+        out.push_str(&text::quote(quote, ""));
+        out.push('\n');
+    }
+    for words in ["explanation", "suggestion"].into_iter().filter_map(part) {
+        out.push_str(&text::block(words, ""));
+        out.push('\n');
+    }
+    for verdict in &judged.verdicts {
+        out.push_str(&format!("- {}: {}\n", text::inline(&verdict.verdict), text::inline(&verdict.reason)));
+    }
+    if !judged.verdicts.is_empty() {
+        out.push('\n');
+    }
+}
+
+fn steps(out: &mut String, run: &Run, flow: &Checked, findings: &[Findings]) {
+    out.push_str("## Steps\n\n");
+    for step in &flow.steps {
+        let title = text::inline(&step.plan.title);
+        if facts::is_left_out(run, step) {
+            out.push_str(&format!("- {title}: left out, it did not apply\n"));
+            continue;
+        }
+        for (key, instance) in run.instances(&step.plan.id) {
+            let label = text::inline(&facts::label(step, key, instance));
+            let change = instance.change.as_ref().map(changed).unwrap_or_default();
+            out.push_str(&format!("- {label}: {}{change}\n", End::of(&instance.state).word()));
+        }
+    }
+    out.push('\n');
+    for step in &flow.steps {
+        details(out, run, step, findings);
+    }
+}
+
+fn changed(change: &Change) -> String {
+    let files = if change.files == 1 { "file" } else { "files" };
+    format!(", changed {} {files} (+{} −{})", change.files, change.insertions, change.deletions)
+}
+
+/// What a step said that stands nowhere else in the report.
+fn details(out: &mut String, run: &Run, step: &CheckedStep, findings: &[Findings]) {
+    for (key, instance) in run.instances(&step.plan.id) {
+        let Some(output) = &instance.output else { continue };
+        if findings::holds(findings, &step.plan.id) {
+            continue;
+        }
+        let words = words(output, findings.is_empty());
+        if !words.is_empty() {
+            out.push_str(&format!("### {}\n\n{words}", text::inline(&facts::label(step, key, instance))));
+        }
+    }
+}
+
+/// The words of an output: a text as it is; of a map its texts. Lists that were folded or judged stand above.
+fn words(output: &Value, with_lists: bool) -> String {
+    let mut out = String::new();
+    match output {
+        Value::Text(words) => {
+            if !words.trim().is_empty() {
+                out.push_str(&text::block(words, ""));
+                out.push('\n');
+            }
+        }
+        Value::Map(entries) => {
+            for (name, value) in entries.iter().filter(|(name, _)| *name != "answer") {
+                match value {
+                    Value::Text(words) if name == "summary" && !words.trim().is_empty() => {
+                        out.push_str(&format!("{}\n", text::block(words, "")));
+                    }
+                    Value::Text(words) if !words.trim().is_empty() => {
+                        out.push_str(&format!("**{}:**\n\n{}\n", text::inline(name), text::block(words, "")));
+                    }
+                    Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
+                        out.push_str(&format!("**{}:** {value}\n\n", text::inline(name)));
+                    }
+                    Value::List(items) if with_lists && !items.is_empty() => {
+                        out.push_str(&format!("**{}:**\n\n{}\n", text::inline(name), text::quote(&pretty(value), "")));
+                    }
+                    Value::Null | Value::Text(_) | Value::List(_) | Value::Map(_) => {}
+                }
+            }
+        }
+        Value::List(items) if with_lists && !items.is_empty() => {
+            out.push_str(&format!("{}\n", text::quote(&pretty(output), "")));
+        }
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::List(_) => {}
+    }
+    out
+}
