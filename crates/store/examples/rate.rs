@@ -1,4 +1,4 @@
-//! How fast the store keeps batches, against SQLite alone committing the same event rows in groups.
+//! How fast the store keeps batches, against SQLite alone committing the same rows in groups.
 //!
 //! `cargo run --release -p store --example rate -- [FOLDER]`; the folder's disk is what is measured.
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement prints what it found, or breaks")]
@@ -8,8 +8,8 @@ use domain::{
     RunId, RunInput, RunStarted, Size, StepKey, StepKind, Stream, TaskId, TaskOrdered, Usage, Value,
 };
 use engine::ports::{Append, Batch, Store};
-use rusqlite::{Connection, params};
-use std::collections::BTreeMap;
+use rusqlite::Connection;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -39,7 +39,7 @@ fn main() {
 
     let rows = rows_of(&home.database());
     let bare = bare(&folder.path().join("bare.db"), &rows);
-    println!("SQLite, same rows: {bare:.0} batches/s (events alone, no views)");
+    println!("SQLite, same rows: {bare:.0} batches/s");
     println!("ratio:             {:.2}", rate / bare);
 }
 
@@ -141,77 +141,79 @@ async fn together(store: &Arc<SqliteStore>) -> (Duration, Vec<Duration>) {
     (begun.elapsed(), waits)
 }
 
-/// An event's row, as SQLite alone would be given it.
+/// A row, as SQLite alone would be given it: where it goes, and its columns.
 #[derive(Clone)]
 struct Row {
-    stream: String,
-    seq: i64,
-    at_ms: i64,
-    kind: String,
-    body: String,
-    digest: i64,
+    insert: &'static str,
+    values: Vec<rusqlite::types::Value>,
 }
 
-/// The rows that the store kept for each producer, batch by batch.
+const EVENT: &str = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const RUN: &str = "INSERT INTO flow_runs VALUES
+    (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const STEP: &str = "INSERT INTO flow_steps VALUES
+    (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const TASK: &str = "INSERT INTO task_log VALUES
+    (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+/// The rows that the store kept for each producer, batch by batch: the events, and each row of a view once, as it
+/// was in the end.
 fn rows_of(database: &Path) -> Vec<Vec<Vec<Row>>> {
     let connection = Connection::open(database).unwrap();
-    let mut statement = connection
-        .prepare("SELECT stream_id, seq, at_ms, kind, body, digest FROM events WHERE stream_id = ?1 ORDER BY seq")
-        .unwrap();
+    let rows = |insert: &'static str, sql: &str, run: RunId| -> VecDeque<Row> {
+        let mut statement = connection.prepare(sql).unwrap();
+        let width = statement.column_count();
+        let read = |row: &rusqlite::Row<'_>| (0..width).map(|index| row.get(index)).collect();
+        let rows = statement.query_map([run.to_string()], read).unwrap();
+        rows.map(|values| Row { insert, values: values.unwrap() }).collect()
+    };
+    let steps = "SELECT id, run_id, position, ordinal, step_key, step_id, item, item_value, kind, status, chat_id,
+        agent, output, output_blob, skipped, origin_step, not_before, waiting_for, reason, failures, commit_base,
+        commit_head, files, insertions, deletions, planned_at, started_at, ended_at FROM flow_steps WHERE run_id = ?";
     (0..PRODUCERS)
         .map(|number| {
             let run = RunId::from_bits(u128::from(number));
-            let rows = statement.query_map([run.to_string()], |row| {
-                Ok(Row {
-                    stream: row.get(0)?,
-                    seq: row.get(1)?,
-                    at_ms: row.get(2)?,
-                    kind: row.get(3)?,
-                    body: row.get(4)?,
-                    digest: row.get(5)?,
-                })
-            });
-            let mut rows = rows.unwrap().map(Result::unwrap);
-            batches(run)
-                .iter()
-                .map(|batch| rows.by_ref().take(batch.appends[0].events.len()).collect())
-                .collect()
+            let mut events = rows(EVENT, "SELECT * FROM events WHERE stream_id = ? ORDER BY seq", run);
+            let mut tasks = rows(TASK, "SELECT * FROM task_log WHERE run_id = ? ORDER BY ordered_at, rowid", run);
+            let mut of_batch = |(index, batch): (usize, &Batch)| -> Vec<Row> {
+                let mut all: Vec<Row> = events.drain(..batch.appends[0].events.len()).collect();
+                if index == 0 {
+                    all.extend(rows(RUN, "SELECT * FROM flow_runs WHERE id = ?", run));
+                    all.extend(rows(STEP, steps, run));
+                } else if index % 3 == 1 {
+                    all.extend(tasks.pop_front());
+                }
+                all
+            };
+            batches(run).iter().enumerate().map(&mut of_batch).collect()
         })
         .collect()
 }
 
 fn open_bare(path: &Path) -> Connection {
     let connection = Connection::open(path).unwrap();
-    connection
-        .execute_batch(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-             CREATE TABLE events (position INTEGER PRIMARY KEY, stream_kind TEXT NOT NULL, stream_id TEXT NOT NULL,
-                seq INTEGER NOT NULL, at_ms INTEGER NOT NULL, kind TEXT NOT NULL, version INTEGER NOT NULL,
-                body TEXT NOT NULL, digest INTEGER NOT NULL, UNIQUE (stream_kind, stream_id, seq)) STRICT;",
-        )
-        .unwrap();
+    connection.set_prepared_statement_cache_capacity(64);
+    let pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;";
+    let schema = [pragmas, include_str!("../src/schema/0001_history.sql"), include_str!("../src/schema/views.sql")];
+    schema.iter().for_each(|sql| connection.execute_batch(sql).unwrap());
     connection
 }
 
-const INSERT: &str = "INSERT INTO events (stream_kind, stream_id, seq, at_ms, kind, version, body, digest)
-                      VALUES ('run', ?1, ?2, ?3, ?4, 1, ?5, ?6)";
-
 fn insert(connection: &Connection, row: &Row) {
-    connection
-        .prepare_cached(INSERT)
-        .unwrap()
-        .execute(params![row.stream, row.seq, row.at_ms, row.kind, row.body, row.digest])
-        .unwrap();
+    let mut statement = connection.prepare_cached(row.insert).unwrap();
+    statement.execute(rusqlite::params_from_iter(&row.values)).unwrap();
 }
 
 fn bare_alone(path: &Path) -> Vec<Duration> {
     let connection = open_bare(path);
-    let mut waits: Vec<_> = (0..100)
+    let mut waits: Vec<_> = (1..=100)
         .map(|seq| {
-            let body = "x".repeat(300);
-            let row = Row { stream: "s".to_owned(), seq, at_ms: 0, kind: "k".to_owned(), body, digest: 0 };
+            let text = |text: &str| rusqlite::types::Value::from(text.to_owned());
+            let body = text(&"x".repeat(300));
+            let values =
+                vec![seq.into(), text("run"), text("s"), seq.into(), 0.into(), text("k"), 1.into(), body, 0.into()];
             let begun = Instant::now();
-            insert(&connection, &row);
+            insert(&connection, &Row { insert: EVENT, values });
             begun.elapsed()
         })
         .collect();

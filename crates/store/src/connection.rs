@@ -40,7 +40,7 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, OpenError> {
     configure(&connection).map_err(OpenError::sqlite(path))?;
     connection
         .execute_batch(
-            "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 67108864;
+            "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;
              PRAGMA cache_size = -16384;",
         )
         .map_err(OpenError::sqlite(path))?;

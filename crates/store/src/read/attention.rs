@@ -23,6 +23,8 @@ pub struct AttentionView {
     pub body: String,
     /// What can be answered, the usual answer first.
     pub choices: Vec<String>,
+    /// Hash over the commands that a yes trusts.
+    pub trusts: Option<String>,
     /// `open`, `answered` or `withdrawn`.
     pub state: String,
     /// What was answered.
@@ -38,7 +40,7 @@ pub struct AttentionView {
 }
 
 const SELECT: &str =
-    "SELECT id, position, run_id, step_key, kind, title, body, body_blob, choices, state, answer,
+    "SELECT id, position, run_id, step_key, kind, title, body, body_blob, choices, trusts, state, answer,
     answer_text, answered_by, raised_at, closed_at FROM attention_items";
 
 pub(super) fn of_run(
@@ -110,6 +112,7 @@ fn view(row: &Row<'_>) -> rusqlite::Result<Found> {
         title: row.get("title")?,
         body: row.get::<_, Option<String>>("body")?.unwrap_or_default(),
         choices,
+        trusts: row.get("trusts")?,
         state: row.get("state")?,
         answer: row.get("answer")?,
         answer_text: row.get("answer_text")?,

@@ -17,6 +17,7 @@ pub(super) struct AttentionRaised {
     title: String,
     body: Long<String>,
     choices: Vec<ChoiceWord>,
+    trusts: Option<String>,
 }
 
 impl AttentionRaised {
@@ -28,6 +29,7 @@ impl AttentionRaised {
             title,
             body,
             choices,
+            trusts,
         } = item;
         Self {
             id: *id,
@@ -36,6 +38,7 @@ impl AttentionRaised {
             title: title.clone(),
             body: spill.text(body),
             choices: choices.iter().map(|choice| (*choice).into()).collect(),
+            trusts: trusts.clone(),
         }
     }
 
@@ -47,6 +50,7 @@ impl AttentionRaised {
             title: self.title,
             body: self.body.restore(blobs)?,
             choices: self.choices.into_iter().map(Into::into).collect(),
+            trusts: self.trusts,
         })
     }
 }

@@ -181,6 +181,8 @@ CREATE TABLE attention_items (
     body        TEXT,
     body_blob   TEXT,
     choices     TEXT NOT NULL CONSTRAINT attention_items_choices CHECK (json_type(choices) = 'array'),
+    -- Hash over the commands that a yes trusts.
+    trusts      TEXT,
     state       TEXT NOT NULL CONSTRAINT attention_items_state CHECK (state IN ('open', 'answered', 'withdrawn')),
     answer      TEXT,
     answer_text TEXT,

@@ -13,6 +13,7 @@ pub(super) fn insert(scene: &RunScene<'_>, item: &Attention) -> rusqlite::Result
         title,
         body,
         choices,
+        trusts,
     } = item;
     let Fitted { inline, blob } = fit_text(body);
     let choices: Vec<&str> = choices
@@ -20,9 +21,9 @@ pub(super) fn insert(scene: &RunScene<'_>, item: &Attention) -> rusqlite::Result
         .map(|choice| ChoiceWord::from(*choice).word())
         .collect();
     scene.write(
-        "INSERT INTO attention_items (id, position, run_id, step_key, kind, title, body, body_blob, choices, state,
-                                      raised_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'open', ?10)",
+        "INSERT INTO attention_items (id, position, run_id, step_key, kind, title, body, body_blob, choices, trusts,
+                                      state, raised_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'open', ?11)",
         params![
             id.to_string(),
             scene.position(),
@@ -33,6 +34,7 @@ pub(super) fn insert(scene: &RunScene<'_>, item: &Attention) -> rusqlite::Result
             inline,
             blob,
             serde_json::json!(choices).to_string(),
+            trusts,
             scene.at(),
         ],
     )?;

@@ -1,120 +1,160 @@
-//! What one batch changes: the history, the views, the wakes and the answer to remember. Runs inside a savepoint.
+//! What one batch changes: the history, the views, the wakes and the answer to remember. A batch is kept whole or not at all.
 
 use super::Work;
 use crate::record::stream_key;
 use crate::{history, view};
 use domain::{Moment, Stream};
-use engine::ports::{CommitError, Committed, Idempotency};
+use engine::ports::{Batch, CommitError, Committed, Idempotency};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi, params};
 
 /// How long an answer is remembered.
 const REMEMBERED_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// Applies the batch after the event at `position`. The inner error refuses this batch alone; the outer one is the
-/// database's and ends the whole transaction.
-pub(super) fn apply(
+/// Applies a batch after the event at a position. The inner error refuses this batch alone; the outer one ends the
+/// whole transaction.
+pub(super) type Apply = fn(&Connection, u64, &Work) -> rusqlite::Result<Result<Committed, CommitError>>;
+
+/// The fast way: nearly every refusal is found before the first write, and then there is nothing to take back.
+pub(super) fn plainly(
     connection: &Connection,
     position: u64,
     work: &Work,
 ) -> rusqlite::Result<Result<Committed, CommitError>> {
-    let batch = &work.batch;
-    if let Some(request) = &batch.idempotency
-        && let Err(refusal) = remember(connection, request, batch.at)?
+    if let Err(refusal) = check(connection, work)? {
+        return Ok(Err(refusal));
+    }
+    write(connection, position, work).map(Ok).map_err(|broken| broken.error)
+}
+
+/// The way for a group in which the schema refused a batch: what it wrote is taken back, the others stay.
+pub(super) fn guarded(
+    connection: &Connection,
+    position: u64,
+    work: &Work,
+) -> rusqlite::Result<Result<Committed, CommitError>> {
+    if let Err(refusal) = check(connection, work)? {
+        return Ok(Err(refusal));
+    }
+    let run = |sql: &str| connection.prepare_cached(sql)?.execute([]).map(drop);
+    run("SAVEPOINT batch")?;
+    let answer = match write(connection, position, work) {
+        Ok(committed) => Ok(committed),
+        Err(broken) => {
+            let refusal = refused(broken)?;
+            run("ROLLBACK TO batch")?;
+            Err(refusal)
+        }
+    };
+    run("RELEASE batch")?;
+    Ok(answer)
+}
+
+/// Whether the schema, rather than the disk, refuses: then one batch is wrong and the others are not.
+pub(super) fn is_refusal(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation)
+}
+
+/// Reads only.
+fn check(connection: &Connection, work: &Work) -> rusqlite::Result<Result<(), CommitError>> {
+    if let Some(request) = &work.batch.idempotency
+        && let Err(refusal) = recall(connection, request, work.batch.at)?
     {
         return Ok(Err(refusal));
     }
+    for append in &work.batch.appends {
+        let (kind, id) = stream_key(append.stream);
+        if history::length(connection, (kind, &id))? != append.expected_seq {
+            return Ok(Err(CommitError::Conflict(append.stream)));
+        }
+    }
+    Ok(Ok(()))
+}
+
+/// A write that failed, and the stream that it was for.
+struct Broken {
+    error: rusqlite::Error,
+    stream: Stream,
+}
+
+fn write(connection: &Connection, position: u64, work: &Work) -> Result<Committed, Broken> {
+    let batch = &work.batch;
     let mut position = position;
     let mut records = work.records.iter();
     for append in &batch.appends {
         let (kind, id) = stream_key(append.stream);
-        let key = (kind, id.as_str());
-        if history::length(connection, key)? != append.expected_seq {
-            return Ok(Err(CommitError::Conflict(append.stream)));
-        }
+        let broken = |error| Broken { error, stream: append.stream };
         for (seq, event) in (append.expected_seq + 1..).zip(&append.events) {
             position += 1;
             let record = records.next().expect("every event was encoded");
-            let slot = history::Slot {
-                position,
-                stream: key,
-                seq,
-                at: batch.at,
-            };
-            let fact = view::Fact {
-                position,
-                at: &work.at,
-            };
-            let written = history::insert(connection, &slot, record)
-                .and_then(|()| view::apply(connection, &fact, append.stream, event));
-            if let Err(error) = written {
-                return refused(error, append.stream).map(Err);
-            }
+            let slot = history::Slot { position, stream: (kind, &id), seq, at: batch.at };
+            let fact = view::Fact { position, at: &work.at };
+            history::insert(connection, &slot, record).map_err(broken)?;
+            view::apply(connection, &fact, append.stream, event).map_err(broken)?;
         }
     }
+    write_beside(connection, batch).map_err(|error| Broken { error, stream: Stream::Board })?;
+    Ok(Committed { position })
+}
+
+/// What is kept beside the history: wakes, and the answer to a request that may be repeated.
+fn write_beside(connection: &Connection, batch: &Batch) -> rusqlite::Result<()> {
     for (run, at) in &batch.wakes {
         let run = run.to_string();
         match at {
             Some(at) => connection
-                .prepare_cached("INSERT INTO wakes (run, at_ms) VALUES (?1, ?2) ON CONFLICT (run) DO UPDATE SET at_ms = ?2")?
+                .prepare_cached(
+                    "INSERT INTO wakes (run, at_ms) VALUES (?1, ?2) ON CONFLICT (run) DO UPDATE SET at_ms = ?2",
+                )?
                 .execute(params![run, signed(*at)])?,
             None => connection.prepare_cached("DELETE FROM wakes WHERE run = ?1")?.execute([run])?,
         };
     }
-    Ok(Ok(Committed { position }))
+    if let Some(Idempotency { key, body_hash, answer }) = &batch.idempotency {
+        let oldest = signed(oldest_remembered(batch.at));
+        connection.prepare_cached("DELETE FROM idempotency WHERE at_ms < ?1")?.execute([oldest])?;
+        connection
+            .prepare_cached("INSERT INTO idempotency (key, body_hash, answer, at_ms) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![key, body_hash, answer, signed(batch.at)])?;
+    }
+    Ok(())
 }
 
 /// A rule of the schema refuses the batch; everything else ends the transaction.
-fn refused(error: rusqlite::Error, stream: Stream) -> rusqlite::Result<CommitError> {
-    let Some(code) = error.sqlite_error() else {
-        return Err(error);
-    };
-    if code.code != ErrorCode::ConstraintViolation {
+fn refused(broken: Broken) -> rusqlite::Result<CommitError> {
+    let Broken { error, stream } = broken;
+    if !is_refusal(&error) {
         return Err(error);
     }
-    // Two units of one name: whoever came second decides again, with the first in sight.
-    let is_name = matches!(
-        code.extended_code,
-        ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_UNIQUE
-    ) && matches!(stream, Stream::Unit(_) | Stream::Board);
-    if is_name {
-        return Ok(CommitError::Conflict(stream));
+    // Two units or two projects of one name: whoever came second decides again, with the first in sight.
+    let code = error.sqlite_extended_error_code();
+    let is_taken = code == Some(ffi::SQLITE_CONSTRAINT_PRIMARYKEY) || code == Some(ffi::SQLITE_CONSTRAINT_UNIQUE);
+    match stream {
+        Stream::Unit(_) | Stream::Board if is_taken => Ok(CommitError::Conflict(stream)),
+        Stream::Unit(_) | Stream::Board | Stream::Run(_) => {
+            tracing::error!(%error, ?stream, "bug: the schema refuses a batch that the rules allowed");
+            Ok(CommitError::Down(format!("the schema refuses the batch: {error}")))
+        }
     }
-    tracing::error!(%error, ?stream, "bug: the schema refuses a batch that the rules allowed");
-    Ok(CommitError::Down(format!(
-        "the schema refuses the batch: {error}"
-    )))
 }
 
-fn remember(
+fn recall(
     connection: &Connection,
     request: &Idempotency,
     at: Moment,
 ) -> rusqlite::Result<Result<(), CommitError>> {
-    let Idempotency {
-        key,
-        body_hash,
-        answer,
-    } = request;
-    let oldest = Moment::from_ms(at.as_ms().saturating_sub(REMEMBERED_MS));
-    connection
-        .prepare_cached("DELETE FROM idempotency WHERE at_ms < ?1")?
-        .execute([signed(oldest)])?;
     let known: Option<(String, String)> = connection
-        .prepare_cached("SELECT body_hash, answer FROM idempotency WHERE key = ?1")?
-        .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
+        .prepare_cached("SELECT body_hash, answer FROM idempotency WHERE key = ?1 AND at_ms >= ?2")?
+        .query_row(params![request.key, signed(oldest_remembered(at))], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    match known {
-        Some((known, answer)) if known == *body_hash => Ok(Err(CommitError::Repeated { answer })),
-        Some(_) => Ok(Err(CommitError::KeyReused)),
-        None => {
-            connection
-                .prepare_cached(
-                    "INSERT INTO idempotency (key, body_hash, answer, at_ms) VALUES (?1, ?2, ?3, ?4)",
-                )?
-                .execute(params![key, body_hash, answer, signed(at)])?;
-            Ok(Ok(()))
-        }
-    }
+    Ok(match known {
+        Some((known, answer)) if known == request.body_hash => Err(CommitError::Repeated { answer }),
+        Some(_) => Err(CommitError::KeyReused),
+        None => Ok(()),
+    })
+}
+
+const fn oldest_remembered(at: Moment) -> Moment {
+    Moment::from_ms(at.as_ms().saturating_sub(REMEMBERED_MS))
 }
 
 fn signed(moment: Moment) -> i64 {

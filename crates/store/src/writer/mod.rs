@@ -162,6 +162,13 @@ impl Writer {
 
     /// One transaction over the group. A batch that is refused leaves nothing behind and stops no other.
     fn try_commit(&self, connection: &Connection, group: &[Work]) -> rusqlite::Result<Kept> {
+        match self.transact(connection, group, batch::plainly) {
+            Err(error) if batch::is_refusal(&error) => self.transact(connection, group, batch::guarded),
+            kept => kept,
+        }
+    }
+
+    fn transact(&self, connection: &Connection, group: &[Work], apply: batch::Apply) -> rusqlite::Result<Kept> {
         let run = |sql: &str| connection.prepare_cached(sql)?.execute([]).map(drop);
         run("BEGIN IMMEDIATE")?;
         let mut position = self.position;
@@ -169,13 +176,10 @@ impl Writer {
         let kept = group
             .iter()
             .try_for_each(|work| {
-                run("SAVEPOINT batch")?;
-                let answer = batch::apply(connection, position, work)?;
-                match &answer {
-                    Ok(committed) => position = committed.position,
-                    Err(_) => run("ROLLBACK TO batch")?,
+                let answer = apply(connection, position, work)?;
+                if let Ok(committed) = &answer {
+                    position = committed.position;
                 }
-                run("RELEASE batch")?;
                 answers.push(answer);
                 Ok(())
             })

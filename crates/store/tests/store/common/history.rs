@@ -207,6 +207,7 @@ fn attention(run: RunId, serial: u32, key: Option<StepKey>, kind: AttentionKind)
         title: "Which database?".to_owned(),
         body: "There are two.".to_owned(),
         choices: vec![Choice::Retry, Choice::Skip, Choice::Cancel],
+        trusts: Some("c0de".repeat(16)),
     };
     (id, RunEvent::AttentionRaised(Box::new(item)))
 }
