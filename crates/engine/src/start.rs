@@ -2,8 +2,11 @@
 //! first is decided. Storing it is the caller's.
 
 use crate::EngineError;
+use crate::ports::Base;
 use crate::shared::Shared;
-use domain::{Name, ProjectId, RunEvent, RunId, RunInput, RunStarted, StepKind, UnitId, Untrusted, begin};
+use domain::{
+    Access, Name, Plan, ProjectId, RunEvent, RunId, RunInput, RunStarted, StepKind, UnitId, Untrusted, Value, begin,
+};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,12 +51,7 @@ pub(crate) async fn prepare(shared: &Arc<Shared>, ask: StartRun) -> Result<Vec<R
     for (agent, access) in agents.collect::<BTreeSet<_>>() {
         ports.agents.ready(&agent, access).await?;
     }
-    let wanted = input
-        .extra
-        .get("base")
-        .and_then(|base| base.as_text())
-        .map(str::to_owned);
-    let base = ports.workspaces.base(path, ask.run, wanted).await?;
+    let base = find_base(shared, path, ask.run, &input, &compiled.plan).await?;
     ports.store.put_blob(compiled.bundle).await?;
     let untrusted = compiled
         .untrusted_commands
@@ -72,6 +70,26 @@ pub(crate) async fn prepare(shared: &Arc<Shared>, ask: StartRun) -> Result<Vec<R
         base: base.commit,
     };
     Ok(begin(ask.run, started, untrusted))
+}
+
+/// Where the run starts: at `target`, else at what is checked out; a run that only looks sees what is not committed too.
+async fn find_base(
+    shared: &Arc<Shared>,
+    path: PathBuf,
+    run: RunId,
+    input: &RunInput,
+    plan: &Plan,
+) -> Result<Base, EngineError> {
+    let workspaces = &shared.ports.workspaces;
+    let target = input.extra.get("target").and_then(Value::as_text).filter(|target| !target.is_empty());
+    let is_reader = plan.steps.iter().all(|step| step.access == Access::Read);
+    if target.is_none()
+        && is_reader
+        && let Some(base) = workspaces.working_state(path.clone(), run).await?
+    {
+        return Ok(base);
+    }
+    Ok(workspaces.base(path, run, target.map(str::to_owned)).await?)
 }
 
 fn project_path(shared: &Arc<Shared>, project: ProjectId) -> Result<PathBuf, EngineError> {

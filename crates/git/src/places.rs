@@ -298,6 +298,20 @@ impl Workspaces for Places {
         })
     }
 
+    fn working_state(
+        &self,
+        project: PathBuf,
+        run: RunId,
+    ) -> Later<'_, Result<Option<Base>, WorkspaceError>> {
+        Box::pin(async move {
+            if self.kind(&project).await? != ProjectKind::Repository {
+                return Ok(None);
+            }
+            let snapshot = self.snapshot_working_diff(&project, run).await?;
+            Ok(snapshot.map(|snapshot| Base { commit: snapshot.commit }))
+        })
+    }
+
     fn prepare(&self, spec: PlaceSpec) -> Later<'_, Result<Place, WorkspaceError>> {
         Box::pin(self.prepare_place(spec))
     }
