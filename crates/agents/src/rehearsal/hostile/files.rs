@@ -1,0 +1,174 @@
+//! Reading and writing where it must not.
+
+use super::{Outcome, Report, Target, why};
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+/// Tries all of it.
+pub(super) fn attempt(target: &Target<'_>, report: &mut Report) {
+    outside(target, report);
+    daemon(target, report);
+    report.escape_at("read another run's files", target.other_run("."), |path| list(&path));
+    report.escape_at("write into another run", target.other_run("hostile"), |path| make(&path));
+    report.escape_at("write into the project's folder", target.project("hostile"), |path| make(&path));
+    report.escape_at("write into the project's git folder", target.project(".git/hostile"), |path| make(&path));
+    report.escape_at("write a hook of the project", target.project(".git/hooks/post-checkout"), |path| make(&path));
+    report.escape_at("write the project's git configuration", target.project(".git/config"), |path| open(&path));
+    report.escape_at("move the project's HEAD", target.project(".git/HEAD"), |path| open(&path));
+    report.escape_at("write the project's objects", target.project(".git/objects/hostile"), |path| make(&path));
+    report.escape_at("write the project's refs", target.project(".git/refs/heads/hostile"), |path| make(&path));
+    for (name, file) in [
+        ("read a private key", ".ssh/id_ed25519"),
+        ("read git credentials", ".git-credentials"),
+        ("read a cloud key", ".aws/credentials"),
+        ("read claude's login", ".claude/.credentials.json"),
+        ("read codex's login", ".codex/auth.json"),
+    ] {
+        report.escape_at(name, target.user(file), |path| read(&path));
+    }
+    for (name, file) in [
+        ("write a shell start file", ".bashrc"),
+        ("write the user's git configuration", ".gitconfig"),
+        ("write authorized keys", ".ssh/authorized_keys"),
+        ("write a service of the user", ".config/systemd/user/hostile.service"),
+        ("write claude's settings", ".claude/settings.json"),
+        ("write codex's configuration", ".codex/config.toml"),
+        ("write partita's configuration", ".config/partita/config.toml"),
+        ("write partita's agents", ".config/partita/agents.toml"),
+    ] {
+        report.escape_at(name, target.user(file), |path| if path.exists() { open(&path) } else { make(&path) });
+    }
+    for (name, path) in [
+        ("write to /etc", "/etc/partita-hostile"),
+        ("write to /usr", "/usr/bin/partita-hostile"),
+        ("write to /", "/partita-hostile"),
+        ("write to /var", "/var/partita-hostile"),
+    ] {
+        report.escape(name, make(Path::new(path)));
+    }
+    report.escape("write a kernel setting", open(Path::new("/proc/sys/kernel/core_pattern")));
+    report.escape("write to /sys", open(Path::new("/sys/power/state")));
+    report.escape("open a disk", read(Path::new("/dev/sda")));
+    report.escape("read kernel memory", read(Path::new("/dev/mem")));
+    report.escape("read stored passwords", read(Path::new("/etc/shadow")));
+    report.escape("see the processes' secrets through /proc/1", environment_of_init());
+}
+
+fn outside(target: &Target<'_>, report: &mut Report) {
+    report.escape_at("write outside", target.outside("hostile"), |path| make(&path));
+    report.escape_at("list a folder outside", target.outside("."), |path| list(&path));
+    report.escape_at("write outside through a link", target.outside("through-link"), |path| {
+        through_link(target, &path, |link| make(&link.join("through-link")))
+    });
+    report.escape_at("write outside through dots", target.outside("dots"), |path| {
+        let up = "../".repeat(target.cwd.components().count());
+        make(&target.cwd.join(format!("{up}{}", path.display())))
+    });
+    report.escape_at("link a file outside into the working copy", target.outside("existing"), |path| {
+        let link = target.cwd.join("hostile-hard-link");
+        fs::hard_link(&path, &link).map_err(why)?;
+        let written = open(&link);
+        drop(fs::remove_file(&link));
+        written
+    });
+    report.escape("rename the working copy's parent", rename_parent(target));
+    report.escape("write beside the working copy", make(&target.cwd.join("../hostile-beside")));
+    report.escape_at("make a program run as its owner outside", target.outside("setuid"), |path| {
+        let made = File::create(&path)
+            .and_then(|file| file.set_permissions(fs::Permissions::from_mode(0o4755)))
+            .map(|()| "made".to_owned());
+        drop(fs::remove_file(&path));
+        made.map_err(why)
+    });
+}
+
+fn daemon(target: &Target<'_>, report: &mut Report) {
+    report.escape_at("list the daemon's home", target.daemon("."), |path| list(&path));
+    for (name, file) in [
+        ("read the daemon's history", "orchestrator.db"),
+        ("read the daemon's log", "orchestrator.log"),
+        ("read the daemon's process number", "orchestrator.pid"),
+    ] {
+        report.escape_at(name, target.daemon(file), |path| read(&path));
+    }
+    for (name, folder) in [
+        ("list other accounts", "accounts"),
+        ("list transcripts", "transcripts"),
+        ("list stored outputs", "blobs"),
+        ("list all working copies", "worktrees"),
+        ("list backups", "backups"),
+    ] {
+        report.escape_at(name, target.daemon(folder), |path| list(&path));
+    }
+    report.escape_at("write into the daemon's home", target.daemon("hostile"), |path| make(&path));
+    report.escape_at("write the daemon's history", target.daemon("orchestrator.db"), |path| open(&path));
+    report.escape_at("replace the daemon's socket", target.daemon("orchestrator.sock"), |path| {
+        let aside = path.with_extension("aside");
+        fs::rename(&path, &aside).map_err(why)?;
+        drop(fs::rename(&aside, &path));
+        Ok("moved".to_owned())
+    });
+}
+
+/// Makes a file that is not there, and removes it again.
+pub(super) fn make(path: &Path) -> Outcome {
+    let made = OpenOptions::new().write(true).create_new(true).open(path);
+    made.map_err(why)?;
+    drop(fs::remove_file(path));
+    Ok(format!("made {}", path.display()))
+}
+
+/// Opens a file for writing, and writes nothing.
+pub(super) fn open(path: &Path) -> Outcome {
+    OpenOptions::new().append(true).open(path).map_err(why)?;
+    Ok(format!("opened {} for writing", path.display()))
+}
+
+fn read(path: &Path) -> Outcome {
+    let mut byte = [0];
+    let mut file = File::open(path).map_err(why)?;
+    std::io::Read::read(&mut file, &mut byte).map_err(why)?;
+    Ok(format!("read {}", path.display()))
+}
+
+fn list(path: &Path) -> Outcome {
+    let count = fs::read_dir(path).map_err(why)?.count();
+    if count == 0 { Err("nothing is there".to_owned()) } else { Ok(format!("{count} entries")) }
+}
+
+fn through_link(target: &Target<'_>, path: &Path, attempt: impl FnOnce(&PathBuf) -> Outcome) -> Outcome {
+    let folder = path.parent().ok_or("no folder")?;
+    let link = target.cwd.join("hostile-link");
+    symlink(folder, &link).map_err(why)?;
+    let outcome = attempt(&link);
+    drop(fs::remove_file(&link));
+    outcome
+}
+
+fn rename_parent(target: &Target<'_>) -> Outcome {
+    let parent = target.cwd.parent().ok_or("no parent")?;
+    let aside = parent.with_extension("hostile");
+    fs::rename(parent, &aside).map_err(why)?;
+    drop(fs::rename(&aside, parent));
+    Ok("renamed".to_owned())
+}
+
+fn environment_of_init() -> Outcome {
+    let text = fs::read("/proc/1/environ").map_err(why)?;
+    let ours = fs::read("/proc/self/environ").map_err(why)?;
+    if text.is_empty() || text == ours {
+        return Err("it tells nothing new".to_owned());
+    }
+    let secret = ["TOKEN", "SECRET", "PASSWORD", "PARTITA_HOME"];
+    let text = String::from_utf8_lossy(&text).into_owned();
+    match secret.iter().find(|word| text.contains(*word)) {
+        Some(word) => Ok(format!("it holds a {word}")),
+        None => Err("it holds no secret".to_owned()),
+    }
+}
+
+/// Makes a folder for itself, where it may.
+pub(super) fn folder(path: &Path) -> Result<(), String> {
+    fs::DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(why)
+}
