@@ -147,7 +147,7 @@ mod tests {
     fn status_is_read_with_odd_names() {
         let id = "a".repeat(40);
         let status = format!(
-            "1 .M N... 100644 100644 100644 {id} {id} a b\n\0001 .D N... 100644 100644 000000 {id} {id} gone\0\
+            "1 .M N... 100644 100644 100644 {id} {id} a b\n\01 .D N... 100644 100644 000000 {id} {id} gone\0\
              1 M. N... 100644 100644 100644 {id} {id} staged\0? new one\0? sub/repo/\0! target/\0"
         );
         let listing = Listing::parse(status.as_bytes()).expect("a status");

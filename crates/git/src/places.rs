@@ -298,17 +298,15 @@ impl Workspaces for Places {
         })
     }
 
-    fn working_state(
-        &self,
-        project: PathBuf,
-        run: RunId,
-    ) -> Later<'_, Result<Option<Base>, WorkspaceError>> {
+    fn working_state(&self, project: PathBuf, run: RunId) -> Later<'_, Result<Option<Base>, WorkspaceError>> {
         Box::pin(async move {
             if self.kind(&project).await? != ProjectKind::Repository {
                 return Ok(None);
             }
             let snapshot = self.snapshot_working_diff(&project, run).await?;
-            Ok(snapshot.map(|snapshot| Base { commit: snapshot.commit }))
+            Ok(snapshot.map(|snapshot| Base {
+                commit: snapshot.commit,
+            }))
         })
     }
 

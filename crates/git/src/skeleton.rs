@@ -115,7 +115,15 @@ impl Skeleton {
             let path = dir.join(name);
             fs::write(&path, bytes).map_err(|error| io_failed("write", &path, &error))
         };
-        for folder in ["objects/info", "objects/pack", "refs/heads", "refs/tags"] {
+        // `hooks` and `info` stay empty; they are there so that a sandbox can close them.
+        for folder in [
+            "objects/info",
+            "objects/pack",
+            "refs/heads",
+            "refs/tags",
+            "hooks",
+            "info",
+        ] {
             let path = dir.join(folder);
             fs::create_dir_all(&path).map_err(|error| io_failed("make", &path, &error))?;
         }
