@@ -1,7 +1,14 @@
-//! The shim alone, for this crate's tests. The program `partita` carries the same shim inside.
+//! The shim and the rehearsal agent alone, for this crate's tests. The program `partita` carries the same inside.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    agents::shim_main(std::env::args_os().skip_while(|argument| argument != agents::SHIM_ARGUMENT).skip(1))
+    let mut arguments = std::env::args_os().skip(1);
+    match arguments.next() {
+        Some(first) if first == agents::SHIM_ARGUMENT => agents::shim_main(arguments),
+        Some(first) if first == agents::rehearsal::REHEARSAL_ARGUMENT => {
+            agents::rehearsal::rehearsal_main(arguments)
+        }
+        Some(_) | None => ExitCode::from(64),
+    }
 }

@@ -8,12 +8,18 @@ pub(crate) fn identify(pid: u32) -> io::Result<ProcessIdentity> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let seen = super::table::parse_stat(&stat)
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "cannot read the process's start"))?;
-    Ok(ProcessIdentity { pid, start_ticks: seen.start_ticks, boot_id: boot_id()? })
+    Ok(ProcessIdentity {
+        pid,
+        start_ticks: seen.start_ticks,
+        boot_id: boot_id()?,
+    })
 }
 
 /// Which boot this is.
 pub(crate) fn boot_id() -> io::Result<String> {
-    Ok(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
+    Ok(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?
+        .trim()
+        .to_owned())
 }
 
 #[cfg(test)]

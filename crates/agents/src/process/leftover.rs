@@ -15,7 +15,11 @@ pub(crate) fn end_leftover(task: TaskId, process: Option<&ProcessIdentity>) {
     loop {
         let table = Table::look();
         let mut roots = marked(&table, task);
-        roots.extend(process.filter(|process| is_it(&table, process)).map(|process| process.pid));
+        roots.extend(
+            process
+                .filter(|process| is_it(&table, process))
+                .map(|process| process.pid),
+        );
         let mut left = table.below(&roots);
         left.extend(roots);
         left.retain(|pid| *pid != std::process::id() && table.0.get(pid).is_some_and(|seen| !seen.is_zombie));
@@ -37,7 +41,10 @@ pub(crate) fn end_leftover(task: TaskId, process: Option<&ProcessIdentity>) {
 pub(crate) fn end_leftover(_task: TaskId, _process: Option<&ProcessIdentity>) {}
 
 fn is_it(table: &Table, process: &ProcessIdentity) -> bool {
-    table.0.get(&process.pid).is_some_and(|seen| seen.start_ticks == process.start_ticks)
+    table
+        .0
+        .get(&process.pid)
+        .is_some_and(|seen| seen.start_ticks == process.start_ticks)
 }
 
 /// Processes whose environment names the task.
@@ -45,7 +52,9 @@ fn marked(table: &Table, task: TaskId) -> BTreeSet<u32> {
     let mark = format!("{MARKER}={task}");
     let carries = |pid: &u32| {
         let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
+        environment
+            .split(|byte| *byte == 0)
+            .any(|entry| entry == mark.as_bytes())
     };
     table.0.keys().copied().filter(carries).collect()
 }

@@ -65,26 +65,47 @@ fn serve(order: &Order, fds: [OwnedFd; 3], control: &mut UnixStream) -> Report {
 fn limit(resource: Resource, most: u64) {
     let now = getrlimit(resource);
     let most = now.maximum.map_or(most, |maximum| maximum.min(most));
-    let _lowered = setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) });
+    let _lowered = setrlimit(
+        resource,
+        Rlimit {
+            current: Some(most),
+            maximum: Some(most),
+        },
+    );
 }
 
 fn start(order: &Order, [input, output, error]: [OwnedFd; 3]) -> io::Result<Child> {
     let mut line = order.wrapper.clone();
     if let Some(launch) = &order.launch {
         let ours = std::env::current_exe()?.to_string_lossy().into_owned();
-        line.extend([ours, super::SHIM_ARGUMENT.to_owned(), "launch".to_owned(), serde_json::to_string(launch)?]);
+        line.extend([
+            ours,
+            super::SHIM_ARGUMENT.to_owned(),
+            "launch".to_owned(),
+            serde_json::to_string(launch)?,
+        ]);
     }
     line.extend(order.program.iter().cloned());
-    let (program, arguments) =
-        line.split_first().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "nothing to start"))?;
+    let (program, arguments) = line
+        .split_first()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "nothing to start"))?;
     let mut command = Command::new(program);
-    command.args(arguments).env_clear().envs(order.environment.iter().map(|(name, value)| (name, value)));
-    command.current_dir(&order.folder).stdin(Stdio::from(input)).stdout(Stdio::from(output)).stderr(Stdio::from(error));
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(order.environment.iter().map(|(name, value)| (name, value)));
+    command
+        .current_dir(&order.folder)
+        .stdin(Stdio::from(input))
+        .stdout(Stdio::from(output))
+        .stderr(Stdio::from(error));
     if !order.wrapper.is_empty() {
         // The launch stage makes its own session, which a group leader could not.
         command.process_group(0);
     }
-    command.spawn().map_err(|wrong| io::Error::new(wrong.kind(), format!("{program}: {wrong}")))
+    command
+        .spawn()
+        .map_err(|wrong| io::Error::new(wrong.kind(), format!("{program}: {wrong}")))
 }
 
 enum WaitEnd {
@@ -103,11 +124,25 @@ fn watch(child: &Child, is_wrapped: bool, control: &mut UnixStream) -> io::Resul
         if orphaned.is_some_and(|since| since.elapsed() >= ORPHAN_GRACE) {
             return Ok(WaitEnd::Killed);
         }
-        let tick = if orphaned.is_some() { ORPHAN_GRACE } else { Duration::from_secs(1) };
-        let tick = Timespec { tv_sec: tick.as_secs().cast_signed(), tv_nsec: i64::from(tick.subsec_nanos()) };
-        let mut polled = [PollFd::new(&held, PollFlags::IN), PollFd::new(control, PollFlags::IN)];
+        let tick = if orphaned.is_some() {
+            ORPHAN_GRACE
+        } else {
+            Duration::from_secs(1)
+        };
+        let tick = Timespec {
+            tv_sec: tick.as_secs().cast_signed(),
+            tv_nsec: i64::from(tick.subsec_nanos()),
+        };
+        let mut polled = [
+            PollFd::new(&held, PollFlags::IN),
+            PollFd::new(control, PollFlags::IN),
+        ];
         // Once orphaned, the socket is ready for ever.
-        let watched = if orphaned.is_some() { &mut polled[..1] } else { &mut polled[..] };
+        let watched = if orphaned.is_some() {
+            &mut polled[..1]
+        } else {
+            &mut polled[..]
+        };
         match poll(watched, Some(&tick)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
@@ -132,7 +167,10 @@ fn watch(child: &Child, is_wrapped: bool, control: &mut UnixStream) -> io::Resul
 fn terminate(child: u32, is_wrapped: bool) {
     let table = Table::look();
     let inner: Vec<u32> = if is_wrapped {
-        children_of(&table, child).into_iter().flat_map(|first| children_of(&table, first)).collect()
+        children_of(&table, child)
+            .into_iter()
+            .flat_map(|first| children_of(&table, first))
+            .collect()
     } else {
         Vec::new()
     };

@@ -2,8 +2,8 @@
 
 use super::wire::Rules;
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
-    RulesetCreatedAttr, RulesetStatus, Scope,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
+    RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
 };
 
 /// The newest rights we know; older kernels leave out what they do not know.
@@ -31,9 +31,10 @@ fn apply(rules: &Rules) -> Result<(), Box<dyn std::error::Error>> {
             .set_compatibility(CompatLevel::BestEffort);
     }
     let mut created = ruleset.create()?;
-    for (paths, access) in
-        [(&rules.readable, AccessFs::from_read(NEWEST)), (&rules.writable, AccessFs::from_all(NEWEST))]
-    {
+    for (paths, access) in [
+        (&rules.readable, AccessFs::from_read(NEWEST)),
+        (&rules.writable, AccessFs::from_all(NEWEST)),
+    ] {
         for path in paths {
             if let Some(rule) = rule(path, access) {
                 created = created.add_rule(rule)?;
@@ -51,5 +52,12 @@ fn apply(rules: &Rules) -> Result<(), Box<dyn std::error::Error>> {
 fn rule(path: &str, access: BitFlags<AccessFs>) -> Option<PathBeneath<PathFd>> {
     let opened = PathFd::new(path).ok()?;
     let is_folder = std::fs::metadata(path).ok()?.is_dir();
-    Some(PathBeneath::new(opened, if is_folder { access } else { access & AccessFs::from_file(NEWEST) }))
+    Some(PathBeneath::new(
+        opened,
+        if is_folder {
+            access
+        } else {
+            access & AccessFs::from_file(NEWEST)
+        },
+    ))
 }

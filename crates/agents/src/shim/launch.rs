@@ -12,7 +12,10 @@ const FAILED: u8 = 125;
 /// Takes its rules, then the program and its arguments; does not come back unless something is wrong.
 pub(super) fn launch(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let wrong = become_it(&mut arguments);
-    #[expect(clippy::print_stderr, reason = "standard error is the agent's, and this is why there is none")]
+    #[expect(
+        clippy::print_stderr,
+        reason = "standard error is the agent's, and this is why there is none"
+    )]
     {
         eprintln!("partita: cannot start the program: {wrong}");
     }
@@ -20,7 +23,9 @@ pub(super) fn launch(mut arguments: impl Iterator<Item = OsString>) -> ExitCode 
 }
 
 fn become_it(arguments: &mut impl Iterator<Item = OsString>) -> String {
-    let launch = arguments.next().and_then(|text| serde_json::from_str::<Launch>(text.to_str()?).ok());
+    let launch = arguments
+        .next()
+        .and_then(|text| serde_json::from_str::<Launch>(text.to_str()?).ok());
     let (Some(launch), Some(program)) = (launch, arguments.next()) else {
         return "no order".to_owned();
     };

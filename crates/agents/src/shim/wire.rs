@@ -69,7 +69,8 @@ const ORDER_MAX: usize = 8 << 20;
 pub(crate) fn frame(order: &Order) -> io::Result<Vec<u8>> {
     let body = serde_json::to_vec(order)?;
     let length = u32::try_from(body.len()).ok().filter(|_| body.len() <= ORDER_MAX);
-    let length = length.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the order is too long"))?;
+    let length =
+        length.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the order is too long"))?;
     Ok([&length.to_le_bytes()[..], &body].concat())
 }
 
@@ -87,7 +88,9 @@ pub(crate) fn send_with(socket: impl AsFd, bytes: &[u8], fds: [BorrowedFd<'_>; 3
 }
 
 /// Waits for an order. None when the other side let go.
-pub(crate) fn receive(mut socket: &std::os::unix::net::UnixStream) -> io::Result<Option<(Order, [OwnedFd; 3])>> {
+pub(crate) fn receive(
+    mut socket: &std::os::unix::net::UnixStream,
+) -> io::Result<Option<(Order, [OwnedFd; 3])>> {
     use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -107,7 +110,13 @@ pub(crate) fn receive(mut socket: &std::os::unix::net::UnixStream) -> io::Result
     }
     let fds: Vec<OwnedFd> = control
         .drain()
-        .filter_map(|message| if let RecvAncillaryMessage::ScmRights(fds) = message { Some(fds) } else { None })
+        .filter_map(|message| {
+            if let RecvAncillaryMessage::ScmRights(fds) = message {
+                Some(fds)
+            } else {
+                None
+            }
+        })
         .flatten()
         .collect();
     let invalid = |what| io::Error::new(io::ErrorKind::InvalidData, what);
@@ -132,7 +141,11 @@ mod tests {
     #[test]
     fn an_order_arrives_with_its_descriptors() {
         let (mut ours, theirs) = UnixStream::pair().unwrap();
-        let order = Order { program: vec!["/bin/true".to_owned()], files_max: 7, ..Order::default() };
+        let order = Order {
+            program: vec!["/bin/true".to_owned()],
+            files_max: 7,
+            ..Order::default()
+        };
         let bytes = frame(&order).unwrap();
         let null = File::open("/dev/null").unwrap();
         let sent = send_with(&ours, &bytes[..1], [null.as_fd(); 3]).unwrap();
