@@ -127,14 +127,11 @@ impl Problems {
     pub(crate) fn shown(&self) -> String {
         let mut list = self.list.borrow().clone();
         list.sort_by_key(Problem::start);
-        let mut shown = String::new();
-        for problem in list.iter().take(SHOWN_MAX) {
-            shown.push_str(&show(problem));
-        }
+        let mut shown: Vec<String> = list.iter().take(SHOWN_MAX).map(show).collect();
         if list.len() > SHOWN_MAX {
-            shown.push_str(&format!("  and {} more\n", list.len() - SHOWN_MAX));
+            shown.push(format!("  and {} more\n", list.len() - SHOWN_MAX));
         }
-        shown
+        shown.join("\n")
     }
 }
 

@@ -14,6 +14,7 @@ mod definition;
 mod diagnostic;
 mod duration;
 mod evidence;
+mod format;
 mod inputs;
 mod json;
 mod library;
@@ -29,6 +30,7 @@ mod shape;
 mod template;
 
 pub use catalogue::{Card, Listed, ListedInput, ListedStep};
+pub use format::flow_schema;
 pub use json::{from_json, to_json};
 pub use library::Library;
 pub use places::Origin;

@@ -49,7 +49,9 @@ fn names(step: &CheckedStep, run: &Run, key: &StepKey, before: Option<&str>) -> 
         ("before".to_owned(), for_template(&before.map_or(Value::Null, Value::from))),
     ]);
     for other in &run.start().plan.steps {
-        names.insert(other.id.to_string(), for_template(&scope.output(&other.id)));
+        let output = scope.output(&other.id);
+        let value = if *output == Value::Null { template::left_out() } else { for_template(&output) };
+        names.insert(other.id.to_string(), value);
     }
     if step.plan.each.is_some() {
         let item = run.step(key).map_or(Value::Null, |instance| instance.item.clone());

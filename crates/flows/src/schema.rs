@@ -17,6 +17,8 @@ pub(crate) struct OutputSchema {
     /// As the prompt shows it.
     pub(crate) text: String,
     pub(crate) shape: Shape,
+    /// The names of an answer's parts, in the order in which the schema speaks of them.
+    pub(crate) parts: Vec<String>,
     validator: Validator,
 }
 
@@ -51,7 +53,9 @@ impl OutputSchema {
             .with_pattern_options(PatternOptions::regex())
             .build(schema)
             .map_err(|error| located(&error))?;
-        Ok(Self { text: format!("{schema:#}"), shape: Shape::of_schema(schema), validator })
+        let properties = schema.get("properties").and_then(serde_json::Value::as_object);
+        let parts = properties.into_iter().flatten().map(|(name, _)| name.clone()).collect();
+        Ok(Self { text: format!("{schema:#}"), shape: Shape::of_schema(schema), parts, validator })
     }
 
     /// The answer as a value; every way in which it does not fit, one a line.

@@ -24,11 +24,12 @@ impl Checker<'_> {
         self.pairs_fit(step);
         let names = scope.map(|(names, _)| names);
         let (each, item) = match &step.each {
-            Some(each) => {
+            // For other kinds it was refused already; what it runs over does not matter.
+            Some(each) if WITH_TASK.contains(&step.kind.value) => {
                 let (each, item) = self.each(each, names);
                 (each, Some(item))
             }
-            None => (None, None),
+            Some(_) | None => (None, None),
         };
         let when = step.when.as_ref().and_then(|when| self.expression("when", when, names));
         let texts = self.texts(step, names, item);
@@ -257,7 +258,7 @@ fn present(step: &StepFile) -> Vec<(&'static str, Range<usize>, &'static [Kind])
 /// What to write instead of a field that means nothing.
 fn instead(name: &str, kind: Kind) -> Option<String> {
     let hint = match (name, kind) {
-        ("each", Kind::Approval) => "a person is asked once: fold the items first and show them in the `prompt`",
+        ("each", Kind::Approval) => "a person is asked once: fold the items in a step before it",
         ("gate", Kind::Merge) => "check the merged result by a step of kind `command` after it",
         ("gate", Kind::Command) => "a command that fails fails its step: it is its own gate",
         ("prompt", Kind::Approval) => "the person reads the step's `title`",

@@ -56,9 +56,23 @@ impl<'t> Fields<'t> {
         }
     }
 
+    /// A text that stands for a duration.
+    pub(crate) fn duration(&self, name: &'static str) -> Option<At<String>> {
+        let value = self.any(name)?;
+        match value.get_ref().as_str() {
+            Some(text) => Some(At::new(text.to_owned(), value.span())),
+            None => self.wrong_type(name, "a text with a unit, as \"20m\"", value),
+        }
+    }
+
     /// A text that must be there.
     pub(crate) fn required_text(&self, name: &'static str) -> Option<At<String>> {
-        let text = self.text(name);
+        self.require(name);
+        self.text(name)
+    }
+
+    /// Says so when a field is missing.
+    pub(crate) fn require(&self, name: &str) {
         if !self.table.contains_key(name) {
             self.problems.add(self.problems.at(
                 self.at.clone(),
@@ -66,7 +80,6 @@ impl<'t> Fields<'t> {
                 format!("`{name}` is missing here"),
             ));
         }
-        text
     }
 
     pub(crate) fn bool(&self, name: &'static str) -> Option<At<bool>> {

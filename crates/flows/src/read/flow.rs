@@ -88,9 +88,10 @@ pub(crate) fn read(text: &str, problems: &Problems) -> Option<FlowFile> {
 
 fn read_document<'t>(document: &'t DeTable<'t>, problems: &'t Problems) -> FlowFile {
     let fields = Fields::new(document, 0..0, "the flow", problems);
+    fields.require("category");
     let flow = FlowFile {
         name: fields.required_text("name"),
-        category: fields.required_text("category").and_then(|_| fields.word("category", &CATEGORIES)),
+        category: fields.word("category", &CATEGORIES),
         summary: fields.required_text("summary"),
         version: fields.count("version").map_or(1, |version| version.value),
         sizes: sizes(&fields),

@@ -119,8 +119,8 @@ fn read_fields(fields: &Fields<'_>) -> Option<StepFile> {
         contracts: fields.texts("contracts").unwrap_or_default(),
         gate: fields.text("gate"),
         retry: retry(fields),
-        timeout: fields.text("timeout"),
-        idle_timeout: fields.text("idle_timeout"),
+        timeout: fields.duration("timeout"),
+        idle_timeout: fields.duration("idle_timeout"),
         agents: agents(fields),
         model: fields.text("model"),
         network: fields.word("network", &NETWORKS),
@@ -172,7 +172,7 @@ fn output_schema(fields: &Fields<'_>) -> Option<At<Value>> {
 
 fn retry(fields: &Fields<'_>) -> Option<RetryFile> {
     let table = fields.table("retry", "`retry`")?;
-    let retry = RetryFile { at: table.place(), max: table.count("max"), base: table.text("base"), cap: table.text("cap") };
+    let retry = RetryFile { at: table.place(), max: table.count("max"), base: table.duration("base"), cap: table.duration("cap") };
     table.finish();
     Some(retry)
 }

@@ -14,7 +14,8 @@ pub(crate) fn markdown(run: &Run, flow: &Checked) -> String {
     header(&mut out, run, flow);
     failures(&mut out, run, flow);
     answers(&mut out, run, flow);
-    findings.iter().for_each(|list| section(&mut out, list, flow));
+    // What was said last stands first: the statements of the answer before the facts it was made from.
+    findings.iter().rev().for_each(|list| section(&mut out, list, flow));
     steps(&mut out, run, flow, &findings);
     while out.ends_with("\n\n") {
         out.pop();
@@ -84,14 +85,11 @@ fn answers(out: &mut String, run: &Run, flow: &Checked) {
     for step in &flow.steps {
         for output in findings::outputs(run, &step.plan.id) {
             if let Some(answer) = output.get("answer").and_then(Value::as_text) {
-                out.push_str(&format!("## {}\n\n{}\n", heading(step), text::block(answer, "")));
+                let title = text::inline(&step.plan.title);
+                out.push_str(&format!("## {title}\n\n{}\n", text::block(answer, "")));
             }
         }
     }
-}
-
-fn heading(step: &CheckedStep) -> String {
-    if step.plan.title == "Put the answer together" { "Answer".to_owned() } else { text::inline(&step.plan.title) }
 }
 
 fn section(out: &mut String, list: &Findings, flow: &Checked) {
@@ -163,7 +161,7 @@ fn steps(out: &mut String, run: &Run, flow: &Checked, findings: &[Findings]) {
     }
     out.push('\n');
     for step in &flow.steps {
-        details(out, run, step, findings);
+        details(out, run, flow, (step, findings));
     }
 }
 
@@ -173,52 +171,76 @@ fn changed(change: &Change) -> String {
 }
 
 /// What a step said that stands nowhere else in the report.
-fn details(out: &mut String, run: &Run, step: &CheckedStep, findings: &[Findings]) {
-    for (key, instance) in run.instances(&step.plan.id) {
+fn details(out: &mut String, run: &Run, flow: &Checked, (step, findings): (&CheckedStep, &[Findings])) {
+    let id = &step.plan.id;
+    let is_gathered = flow.steps.iter().any(|other| other.plan.kind == StepKind::Fold && other.plan.needs.contains(id));
+    let is_judged = findings::holds(findings, id);
+    if step.plan.kind == StepKind::Fold {
+        return;
+    }
+    for (key, instance) in run.instances(id) {
         let Some(output) = &instance.output else { continue };
-        if findings::holds(findings, &step.plan.id) {
-            continue;
-        }
-        let words = words(output, findings.is_empty());
+        let words = words(step, output, !is_gathered && !is_judged);
         if !words.is_empty() {
             out.push_str(&format!("### {}\n\n{words}", text::inline(&facts::label(step, key, instance))));
         }
     }
 }
 
-/// The words of an output: a text as it is; of a map its texts. Lists that were folded or judged stand above.
-fn words(output: &Value, with_lists: bool) -> String {
+/// The words of an output: a text as it is, a map part by part. Lists stand here unless they stand above.
+fn words(step: &CheckedStep, output: &Value, with_lists: bool) -> String {
+    let Value::Map(entries) = output else { return part(output, with_lists) };
+    let order = step.texts.schema.as_ref().map(|schema| schema.parts.as_slice()).unwrap_or_default();
+    let place = |name: &str| order.iter().position(|known| known == name).unwrap_or(order.len());
+    let mut parts: Vec<(&String, &Value)> =
+        entries.iter().filter(|(name, _)| *name != "answer" && *name != "verdicts").collect();
+    parts.sort_by_key(|(name, _)| place(name));
     let mut out = String::new();
-    match output {
-        Value::Text(words) => {
-            if !words.trim().is_empty() {
-                out.push_str(&text::block(words, ""));
-                out.push('\n');
+    for (name, value) in parts {
+        let words = part(value, with_lists);
+        match (words.is_empty(), name.as_str(), value) {
+            (true, _, _) => {}
+            (false, "summary", _) => out.push_str(&words),
+            (false, _, Value::Text(_) | Value::List(_) | Value::Map(_)) => {
+                out.push_str(&format!("**{}:**\n\n{words}", named(name)));
+            }
+            (false, _, Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_)) => {
+                out.push_str(&format!("**{}:** {words}", named(name)));
             }
         }
-        Value::Map(entries) => {
-            for (name, value) in entries.iter().filter(|(name, _)| *name != "answer") {
-                match value {
-                    Value::Text(words) if name == "summary" && !words.trim().is_empty() => {
-                        out.push_str(&format!("{}\n", text::block(words, "")));
-                    }
-                    Value::Text(words) if !words.trim().is_empty() => {
-                        out.push_str(&format!("**{}:**\n\n{}\n", text::inline(name), text::block(words, "")));
-                    }
-                    Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
-                        out.push_str(&format!("**{}:** {value}\n\n", text::inline(name)));
-                    }
-                    Value::List(items) if with_lists && !items.is_empty() => {
-                        out.push_str(&format!("**{}:**\n\n{}\n", text::inline(name), text::quote(&pretty(value), "")));
-                    }
-                    Value::Null | Value::Text(_) | Value::List(_) | Value::Map(_) => {}
-                }
-            }
-        }
-        Value::List(items) if with_lists && !items.is_empty() => {
-            out.push_str(&format!("{}\n", text::quote(&pretty(output), "")));
-        }
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::List(_) => {}
     }
     out
+}
+
+/// The name of a part as people read it: `is_reproduced` is "Reproduced".
+fn named(name: &str) -> String {
+    let words = name.strip_prefix("is_").unwrap_or(name).replace('_', " ");
+    let mut letters = words.chars();
+    let name: String = letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect());
+    text::inline(&name)
+}
+
+/// One value, ended by an empty line; nothing for what is empty.
+fn part(value: &Value, with_lists: bool) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::Bool(is) => format!("{}\n\n", if *is { "yes" } else { "no" }),
+        Value::Int(_) | Value::Float(_) => format!("{value}\n\n"),
+        Value::Text(words) if words.trim().is_empty() => String::new(),
+        Value::Text(words) => format!("{}\n", text::block(words, "")),
+        Value::List(items) if !with_lists || items.is_empty() => String::new(),
+        Value::List(items) => format!("{}\n", items.iter().map(item).collect::<String>()),
+        Value::Map(entries) if entries.is_empty() => String::new(),
+        Value::Map(_) => format!("{}\n", text::quote(&pretty(value), "")),
+    }
+}
+
+/// One item of a list that is no finding: its title and place, or whatever it is.
+fn item(value: &Value) -> String {
+    let title = value.get("title").or(Some(value)).map(|title| text::inline(&title.to_string())).unwrap_or_default();
+    let place = value.get("file").and_then(Value::as_text).map(|file| {
+        let line = value.get("line").map(|line| format!(":{line}")).unwrap_or_default();
+        format!(" — {}", text::code(&format!("{file}{line}")))
+    });
+    format!("- {title}{}\n", place.unwrap_or_default())
 }

@@ -18,7 +18,7 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("default", stock::default);
     environment.add_filter("findings", |value: &minijinja::Value| findings_text(&from_template(value)));
     environment.add_filter("first", stock::first);
-    environment.add_filter("indent", stock::indent);
+    environment.add_filter("indent", indented);
     environment.add_filter("items", stock::items);
     environment.add_filter("join", stock::join);
     environment.add_filter("json", |value: &minijinja::Value| crate::json::pretty(&from_template(value)));
@@ -45,6 +45,19 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_test("sequence", stock_tests::is_sequence);
     environment.add_test("string", stock_tests::is_string);
     environment.add_test("undefined", stock_tests::is_undefined);
+}
+
+/// Puts blanks before each line but the first, or before that one too. Takes every value: what was left out indents to
+/// nothing.
+fn indented(value: &minijinja::Value, width: Option<usize>, first: Option<bool>) -> String {
+    const WIDTH_MAX: usize = 40;
+    let blanks = " ".repeat(width.unwrap_or(4).min(WIDTH_MAX));
+    let text = super::written(value);
+    let lines = text.lines().enumerate().map(|(index, line)| {
+        let is_indented = !line.trim().is_empty() && (index > 0 || first == Some(true));
+        if is_indented { format!("{blanks}{line}") } else { line.to_owned() }
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// A template's value as a value of the rules.
@@ -97,6 +110,7 @@ fn findings_text(findings: &Value) -> String {
             }
         }
     }
+    text.truncate(text.trim_end().len());
     text
 }
 

@@ -1,9 +1,11 @@
 //! Templates of prompts and commands: a strict engine with few filters, no files, and a bound on work. What grows too
 //! long for a prompt becomes a file that the prompt names; what enters a command is quoted for the shell.
 
+mod absent;
 mod filters;
 mod shell;
 
+pub(crate) use absent::left_out;
 pub(crate) use filters::{FILTERS, TESTS};
 
 use domain::Value;
@@ -154,6 +156,9 @@ fn written(value: &minijinja::Value) -> String {
     use minijinja::value::ValueKind;
     match value.kind() {
         ValueKind::None | ValueKind::Undefined => String::new(),
+        _ if absent::is_left_out(value) => String::new(),
+        // As expressions and JSON write it, not as the engine does.
+        ValueKind::Bool => value.is_true().to_string(),
         ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => crate::json::pretty(&filters::from_template(value)),
         _ => value.to_string(),
     }

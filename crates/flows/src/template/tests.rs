@@ -24,7 +24,7 @@ fn values_are_written_as_people_read_them() {
     assert_eq!(prompt("{{ input.question }}|{{ input.base }}|{{ fold.count }}").as_deref(), Ok("why?||1"));
     assert_eq!(
         prompt("{{ fold.items | findings }}").as_deref(),
-        Ok("1. [high] Leak 2. forged\n   at src/a.rs:3\n   > let a = 1;\n   > let b = 2;\n")
+        Ok("1. [high] Leak 2. forged\n   at src/a.rs:3\n   > let a = 1;\n   > let b = 2;")
     );
     assert!(prompt("{{ fold.items | json | indent(2) }}").is_ok_and(|text| text.contains("\"src/a.rs\"")));
     assert_eq!(prompt("{% if fold.count %}\n  a\n{% endif %}\nb").as_deref(), Ok("  a\nb"));
@@ -101,4 +101,14 @@ fn a_bad_template_says_where() {
     let source = "one\n{{ fold.count }\nthree";
     let bad = outside_names(source).expect_err("bad");
     assert_eq!(&source[bad.at.expect("a place")], "}", "{}", bad.message);
+}
+
+#[test]
+fn a_step_that_was_left_out_reads_as_empty() {
+    let mut names = names();
+    names.insert("out".to_owned(), left_out());
+    let source = "{% if out %}yes{% else %}no{% endif %}|{{ out }}|{{ out.a.b }}|{{ out.list | findings }}|\
+                  {% for one in out.list %}{{ one }}{% endfor %}|{{ out.text | indent(2) }}|{{ out.list | length }}|\
+                  {{ out.x == true }}";
+    assert_eq!(render_prompt(source, &names).map(|text| text.text).as_deref(), Ok("no||||||0|false"));
 }
