@@ -15,10 +15,16 @@ pub(crate) fn read(message: &str) -> Result<serde_json::Value, String> {
         }
     };
     if text.len() > ANSWER_BYTES_MAX {
-        return Err(format!("The answer is larger than {} MiB. Shorten it.", ANSWER_BYTES_MAX / 1024 / 1024));
+        return Err(format!(
+            "The answer is larger than {} MiB. Shorten it.",
+            ANSWER_BYTES_MAX / 1024 / 1024
+        ));
     }
     serde_json::from_str(text).map_err(|error| {
-        let line = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
+        let line = text
+            .lines()
+            .nth(error.line().saturating_sub(1))
+            .unwrap_or_default();
         let shown: String = line.trim().chars().take(120).collect();
         let reason = error.to_string();
         format!("The ```json block is not JSON: {reason}. That line begins: `{shown}`")
@@ -34,7 +40,9 @@ fn last_block(message: &str) -> Option<&str> {
         let end = at + line.len();
         match (&open, fence(line)) {
             (None, Some(fence)) => open = Some((end, fence)),
-            (Some((start, opening)), Some(closing)) if closing.info.is_empty() && closing.length >= opening.length => {
+            (Some((start, opening)), Some(closing))
+                if closing.info.is_empty() && closing.length >= opening.length =>
+            {
                 if opening.is_json() {
                     last = Some(&message[*start..at]);
                 }
@@ -66,7 +74,10 @@ impl Fence<'_> {
 fn fence(line: &str) -> Option<Fence<'_>> {
     let line = line.trim();
     let length = line.len() - line.trim_start_matches('`').len();
-    (length >= 3).then(|| Fence { length, info: line[length..].trim() })
+    (length >= 3).then(|| Fence {
+        length,
+        info: line[length..].trim(),
+    })
 }
 
 #[cfg(test)]
@@ -80,14 +91,23 @@ mod tests {
         assert_eq!(read(message), Ok(json!({ "a": 2 })));
         assert_eq!(read(" {\"a\": 3}\n"), Ok(json!({ "a": 3 })));
         assert_eq!(read("```json\n{\"a\": 4}"), Ok(json!({ "a": 4 })));
-        assert_eq!(read("````json\n{\"a\": \"```\"}\n````"), Ok(json!({ "a": "```" })));
+        assert_eq!(
+            read("````json\n{\"a\": \"```\"}\n````"),
+            Ok(json!({ "a": "```" }))
+        );
         assert_eq!(read("```json\r\n{\"a\": 5}\r\n```\r\n"), Ok(json!({ "a": 5 })));
     }
 
     #[test]
     fn what_is_no_answer_is_said_in_words() {
-        assert_eq!(read("I am done."), Err("Your final message holds no block fenced as ```json.".to_owned()));
-        assert_eq!(read(""), Err("Your final message holds no block fenced as ```json.".to_owned()));
+        assert_eq!(
+            read("I am done."),
+            Err("Your final message holds no block fenced as ```json.".to_owned())
+        );
+        assert_eq!(
+            read(""),
+            Err("Your final message holds no block fenced as ```json.".to_owned())
+        );
         let why = read("```json\n{\n  \"a\": oops\n}\n```").expect_err("no JSON");
         assert!(why.contains("line 2") && why.contains("`\"a\": oops`"), "{why}");
         let deep = format!("```json\n{}\n```", "[".repeat(100_000));

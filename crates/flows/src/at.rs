@@ -17,6 +17,9 @@ impl<T> At<T> {
 
     /// Another value at the same place.
     pub(crate) fn with<U>(&self, value: U) -> At<U> {
-        At { value, at: self.at.clone() }
+        At {
+            value,
+            at: self.at.clone(),
+        }
     }
 }

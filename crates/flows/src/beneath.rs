@@ -35,8 +35,12 @@ pub(crate) fn read_text(folder: &Path, path: &str, bytes_max: u64) -> Result<Str
 
 /// The names of the plain files in a folder beneath `folder`, sorted; none when it is not there.
 pub(crate) fn names(folder: &Path, path: &str) -> Vec<String> {
-    let Ok(opened) = open_any(folder, path) else { return Vec::new() };
-    let Ok(entries) = rustix::fs::Dir::read_from(&opened) else { return Vec::new() };
+    let Ok(opened) = open_any(folder, path) else {
+        return Vec::new();
+    };
+    let Ok(entries) = rustix::fs::Dir::read_from(&opened) else {
+        return Vec::new();
+    };
     let mut names: Vec<String> = entries
         .filter_map(Result::ok)
         .filter_map(|entry| entry.file_name().to_str().ok().map(str::to_owned))
@@ -123,6 +127,9 @@ mod tests {
         let tree = tempfile::tempdir().expect("a folder");
         let pipe = tree.path().join("pipe");
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, FileType::Fifo, Mode::RUSR, 0).expect("a pipe");
-        assert!(matches!(read_text(tree.path(), "pipe", 100), Err(NotRead::Refused(_))));
+        assert!(matches!(
+            read_text(tree.path(), "pipe", 100),
+            Err(NotRead::Refused(_))
+        ));
     }
 }

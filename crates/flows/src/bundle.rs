@@ -25,8 +25,10 @@ impl Bundle {
     /// The bytes. The same parts give the same bytes for ever: hashes of stored runs depend on it.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         // Contracts change only with the program: their hashes make such a change visible as a drift.
-        let contracts: BTreeMap<&str, String> =
-            Contract::WORDS.iter().map(|(word, contract)| (*word, hash(contract.text().as_bytes()))).collect();
+        let contracts: BTreeMap<&str, String> = Contract::WORDS
+            .iter()
+            .map(|(word, contract)| (*word, hash(contract.text().as_bytes())))
+            .collect();
         let parts = serde_json::json!([
             ["format", FORMAT],
             ["origin", origin_word(self.origin)],
@@ -46,8 +48,17 @@ impl Bundle {
         let broken = |what: &str| format!("the stored definition is broken: {what}");
         let parts: Vec<(String, serde_json::Value)> =
             serde_json::from_slice(bytes).map_err(|error| broken(&error.to_string()))?;
-        let part = |name: &str| parts.iter().find(|(known, _)| known == name).map(|(_, value)| value);
-        let text = |name: &str| part(name).and_then(serde_json::Value::as_str).ok_or_else(|| broken(name));
+        let part = |name: &str| {
+            parts
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value)
+        };
+        let text = |name: &str| {
+            part(name)
+                .and_then(serde_json::Value::as_str)
+                .ok_or_else(|| broken(name))
+        };
         let texts = |name: &str| -> Result<BTreeMap<String, String>, String> {
             let pairs: Vec<(String, String)> =
                 serde_json::from_value(part(name).cloned().unwrap_or_default()).map_err(|_| broken(name))?;
@@ -60,16 +71,24 @@ impl Bundle {
             origin: parse_origin(text("origin")?).ok_or_else(|| broken("origin"))?,
             label: text("label")?.to_owned(),
             flow: text("flow")?.to_owned(),
-            texts: Taken { personas: texts("personas")?, schemas: texts("schemas")? },
+            texts: Taken {
+                personas: texts("personas")?,
+                schemas: texts("schemas")?,
+            },
             size: parse_size(text("size")?).ok_or_else(|| broken("size"))?,
-            fast: part("fast").and_then(serde_json::Value::as_bool).ok_or_else(|| broken("fast"))?,
+            fast: part("fast")
+                .and_then(serde_json::Value::as_bool)
+                .ok_or_else(|| broken("fast"))?,
         })
     }
 }
 
 /// SHA-256 in hexadecimal.
 pub(crate) fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 const fn origin_word(origin: Origin) -> &'static str {
@@ -80,7 +99,9 @@ const fn origin_word(origin: Origin) -> &'static str {
 }
 
 fn parse_origin(word: &str) -> Option<Origin> {
-    [Origin::BuiltIn, Origin::Project].into_iter().find(|origin| origin_word(*origin) == word)
+    [Origin::BuiltIn, Origin::Project]
+        .into_iter()
+        .find(|origin| origin_word(*origin) == word)
 }
 
 /// What a size is called.
@@ -93,7 +114,9 @@ pub(crate) const fn size_word(size: Size) -> &'static str {
 }
 
 fn parse_size(word: &str) -> Option<Size> {
-    [Size::Small, Size::Medium, Size::Large].into_iter().find(|size| size_word(*size) == word)
+    [Size::Small, Size::Medium, Size::Large]
+        .into_iter()
+        .find(|size| size_word(*size) == word)
 }
 
 #[cfg(test)]
@@ -114,7 +137,14 @@ mod tests {
             fast: true,
         };
         assert_eq!(Bundle::parse(&bundle.bytes()), Ok(bundle.clone()));
-        assert_ne!(bundle.bytes(), Bundle { fast: false, ..bundle }.bytes());
+        assert_ne!(
+            bundle.bytes(),
+            Bundle {
+                fast: false,
+                ..bundle
+            }
+            .bytes()
+        );
         for broken in [&b""[..], b"{}", b"[]", b"[[\"format\",2]]", b"\xff"] {
             assert!(Bundle::parse(broken).is_err());
         }

@@ -79,7 +79,10 @@ impl Library {
     #[must_use]
     pub fn list(&self, project: Option<&Path>) -> Vec<Listed> {
         let names = Self::names(project);
-        names.iter().filter_map(|name| self.show(project, name).ok()).collect()
+        names
+            .iter()
+            .filter_map(|name| self.show(project, name).ok())
+            .collect()
     }
 
     /// One flow.
@@ -91,7 +94,12 @@ impl Library {
             Ok(found) => found,
             Err(DefinitionError::Invalid { shown }) => {
                 let file = format!("{}/{name}.toml", crate::places::FLOWS);
-                return Ok(Listed { name: name.to_owned(), origin: Origin::Project, file, card: Err(shown) });
+                return Ok(Listed {
+                    name: name.to_owned(),
+                    origin: Origin::Project,
+                    file,
+                    card: Err(shown),
+                });
             }
             Err(other) => return Err(other),
         };
@@ -100,7 +108,12 @@ impl Library {
             Err(error) => Err(error.to_string()),
         };
         let Found { label, places, .. } = found;
-        Ok(Listed { name: name.to_owned(), origin: places.origin(), file: label, card })
+        Ok(Listed {
+            name: name.to_owned(),
+            origin: places.origin(),
+            file: label,
+            card,
+        })
     }
 }
 
@@ -109,7 +122,11 @@ fn card(flow: &Checked) -> Card {
         category: flow.category.to_owned(),
         summary: flow.summary.clone(),
         version: flow.version,
-        sizes: flow.sizes.keys().map(|size| size_word(*size).to_owned()).collect(),
+        sizes: flow
+            .sizes
+            .keys()
+            .map(|size| size_word(*size).to_owned())
+            .collect(),
         inputs: flow
             .inputs
             .iter()

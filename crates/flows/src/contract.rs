@@ -11,10 +11,14 @@ pub(crate) enum Contract {
 }
 
 impl Contract {
-    pub(crate) const WORDS: [(&'static str, Self); 2] = [("evidence", Self::Evidence), ("yagni", Self::Yagni)];
+    pub(crate) const WORDS: [(&'static str, Self); 2] =
+        [("evidence", Self::Evidence), ("yagni", Self::Yagni)];
 
     pub(crate) fn parse(word: &str) -> Option<Self> {
-        Self::WORDS.iter().find(|(name, _)| *name == word).map(|(_, contract)| *contract)
+        Self::WORDS
+            .iter()
+            .find(|(name, _)| *name == word)
+            .map(|(_, contract)| *contract)
     }
 
     /// What the agent is told.

@@ -65,14 +65,30 @@ impl Checked {
     pub(crate) fn commands(&self) -> Vec<Brought<'_>> {
         let of_steps = self.steps.iter().flat_map(|step| {
             let id = step.plan.id.as_str();
-            let command = step.texts.command.as_deref().map(|line| Brought { what: "step", name: id, line });
-            let gate = step.texts.gate.as_deref().map(|line| Brought { what: "gate of", name: id, line });
+            let command = step.texts.command.as_deref().map(|line| Brought {
+                what: "step",
+                name: id,
+                line,
+            });
+            let gate = step.texts.gate.as_deref().map(|line| Brought {
+                what: "gate of",
+                name: id,
+                line,
+            });
             command.into_iter().chain(gate)
         });
-        let of_inputs = self.inputs.iter().filter(|input| input.kind == InputType::Command).filter_map(|input| {
-            let line = input.default.as_ref().and_then(Value::as_text)?;
-            Some(Brought { what: "default of input", name: &input.name, line })
-        });
+        let of_inputs = self
+            .inputs
+            .iter()
+            .filter(|input| input.kind == InputType::Command)
+            .filter_map(|input| {
+                let line = input.default.as_ref().and_then(Value::as_text)?;
+                Some(Brought {
+                    what: "default of input",
+                    name: &input.name,
+                    line,
+                })
+            });
         of_steps.chain(of_inputs).collect()
     }
 }
@@ -91,8 +107,13 @@ impl CheckedStep {
     fn planned(&self) -> PlanStep {
         let mut plan = self.plan.clone();
         if self.is_skipped_when_fast {
-            let rest = plan.when.as_ref().map_or(String::new(), |when| format!(" and ({})", when.source()));
-            plan.when = Expression::parse(&format!("not input.fast{rest}")).ok().or(plan.when);
+            let rest = plan
+                .when
+                .as_ref()
+                .map_or(String::new(), |when| format!(" and ({})", when.source()));
+            plan.when = Expression::parse(&format!("not input.fast{rest}"))
+                .ok()
+                .or(plan.when);
         }
         plan
     }

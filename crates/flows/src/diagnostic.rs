@@ -19,7 +19,10 @@ pub(crate) struct SourceText {
 
 impl SourceText {
     pub(crate) fn new(label: &str, text: &str) -> Arc<Self> {
-        Arc::new(Self { shown: NamedSource::new(printable(label), printable(text)), length: text.len() })
+        Arc::new(Self {
+            shown: NamedSource::new(printable(label), printable(text)),
+            length: text.len(),
+        })
     }
 }
 
@@ -35,7 +38,10 @@ pub(crate) struct Problem {
 impl Problem {
     /// What is wrong, where, and what the caret says.
     pub(crate) fn new(
-        source: &Arc<SourceText>, at: Range<usize>, message: impl Into<String>, label: impl Into<String>,
+        source: &Arc<SourceText>,
+        at: Range<usize>,
+        message: impl Into<String>,
+        label: impl Into<String>,
     ) -> Self {
         Self {
             message: printable(&message.into()),
@@ -72,7 +78,11 @@ impl Problem {
         }
         // A long value is meant as a whole; its first line is enough to find it.
         let first_line = text[start..end].find('\n').map_or(end, |line| start + line);
-        LabeledSpan::new((!label.is_empty()).then(|| label.to_owned()), start, first_line.max(start) - start)
+        LabeledSpan::new(
+            (!label.is_empty()).then(|| label.to_owned()),
+            start,
+            first_line.max(start) - start,
+        )
     }
 }
 
@@ -86,7 +96,9 @@ impl std::error::Error for Problem {}
 
 impl Diagnostic for Problem {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.hint.as_ref().map(|hint| Box::new(hint) as Box<dyn fmt::Display>)
+        self.hint
+            .as_ref()
+            .map(|hint| Box::new(hint) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -94,7 +106,9 @@ impl Diagnostic for Problem {
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        Some(Box::new(self.labels.iter().map(|(at, label)| self.span(at, label))))
+        Some(Box::new(
+            self.labels.iter().map(|(at, label)| self.span(at, label)),
+        ))
     }
 }
 
@@ -107,11 +121,19 @@ pub(crate) struct Problems {
 
 impl Problems {
     pub(crate) fn new(source: Arc<SourceText>) -> Self {
-        Self { source, list: RefCell::new(Vec::new()) }
+        Self {
+            source,
+            list: RefCell::new(Vec::new()),
+        }
     }
 
     /// Something wrong in the flow file itself.
-    pub(crate) fn at(&self, at: Range<usize>, message: impl Into<String>, label: impl Into<String>) -> Problem {
+    pub(crate) fn at(
+        &self,
+        at: Range<usize>,
+        message: impl Into<String>,
+        label: impl Into<String>,
+    ) -> Problem {
         Problem::new(&self.source, at, message, label)
     }
 
@@ -158,7 +180,9 @@ pub(crate) fn printable(text: &str) -> String {
             '\r' => ' ',
             '\u{0}'..='\u{1f}' | '\u{7f}' => '?',
             '\u{80}'..='\u{9f}' => '¿',
-            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => '\u{fffd}',
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => {
+                '\u{fffd}'
+            }
             _ => letter,
         })
         .collect()

@@ -14,9 +14,19 @@ pub(crate) fn parse(text: &str, bounds: RangeInclusive<u64>) -> Result<u64, Stri
         "d" => 86_400_000,
         _ => return Err("a number with a unit is expected: `500ms`, `5s`, `20m`, `2h`, `1d`".to_owned()),
     };
-    let number: u64 = number.parse().map_err(|_| "a number must stand before the unit".to_owned())?;
-    let length_ms = number.checked_mul(factor).filter(|length| bounds.contains(length));
-    length_ms.ok_or_else(|| format!("it must lie between {} and {}", written(*bounds.start()), written(*bounds.end())))
+    let number: u64 = number
+        .parse()
+        .map_err(|_| "a number must stand before the unit".to_owned())?;
+    let length_ms = number
+        .checked_mul(factor)
+        .filter(|length| bounds.contains(length));
+    length_ms.ok_or_else(|| {
+        format!(
+            "it must lie between {} and {}",
+            written(*bounds.start()),
+            written(*bounds.end())
+        )
+    })
 }
 
 /// The shortest way to write so many milliseconds.
@@ -35,13 +45,31 @@ mod tests {
 
     #[test]
     fn durations_are_read_and_written() {
-        for (text, length_ms) in [("500ms", 500), ("5s", 5_000), ("20m", 1_200_000), ("2h", 7_200_000), ("1d", 86_400_000)] {
+        for (text, length_ms) in [
+            ("500ms", 500),
+            ("5s", 5_000),
+            ("20m", 1_200_000),
+            ("2h", 7_200_000),
+            ("1d", 86_400_000),
+        ] {
             assert_eq!(parse(text, 0..=u64::MAX), Ok(length_ms));
             assert_eq!(written(length_ms), text);
         }
-        for wrong in ["", "5", "m", "5 m", "-5s", "5min", "99999999999999999999s", "1.5h"] {
+        for wrong in [
+            "",
+            "5",
+            "m",
+            "5 m",
+            "-5s",
+            "5min",
+            "99999999999999999999s",
+            "1.5h",
+        ] {
             assert!(parse(wrong, 0..=u64::MAX).is_err(), "{wrong}");
         }
-        assert_eq!(parse("1ms", 1_000..=60_000), Err("it must lie between 1s and 1m".to_owned()));
+        assert_eq!(
+            parse("1ms", 1_000..=60_000),
+            Err("it must lie between 1s and 1m".to_owned())
+        );
     }
 }

@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 #[must_use]
 pub fn flow_schema() -> serde_json::Value {
     let mut schema = schemars::schema_for!(Flow);
-    schema.insert("$id".to_owned(), "https://example.invalid/partita/flow.schema.json".into());
+    schema.insert(
+        "$id".to_owned(),
+        "https://example.invalid/partita/flow.schema.json".into(),
+    );
     schema.to_value()
 }
 

@@ -10,7 +10,9 @@ pub fn to_json(value: &Value) -> serde_json::Value {
         Value::Null => serde_json::Value::Null,
         Value::Bool(is) => serde_json::Value::Bool(*is),
         Value::Int(number) => serde_json::Value::Number(Number::from(*number)),
-        Value::Float(number) => Number::from_f64(*number).map_or(serde_json::Value::Null, serde_json::Value::Number),
+        Value::Float(number) => {
+            Number::from_f64(*number).map_or(serde_json::Value::Null, serde_json::Value::Number)
+        }
         Value::Text(text) => serde_json::Value::String(text.clone()),
         Value::List(items) => serde_json::Value::Array(items.iter().map(to_json).collect()),
         Value::Map(entries) => {
@@ -33,9 +35,11 @@ pub fn from_json(value: &serde_json::Value) -> Value {
             .unwrap_or(Value::Null),
         serde_json::Value::String(text) => Value::from(text.as_str()),
         serde_json::Value::Array(items) => Value::List(items.iter().map(from_json).collect()),
-        serde_json::Value::Object(entries) => {
-            Value::map(entries.iter().map(|(name, value)| (name.clone(), from_json(value))))
-        }
+        serde_json::Value::Object(entries) => Value::map(
+            entries
+                .iter()
+                .map(|(name, value)| (name.clone(), from_json(value))),
+        ),
     }
 }
 
@@ -51,7 +55,15 @@ mod tests {
     #[test]
     fn a_value_survives_the_way_through_json() {
         let value = Value::map([
-            ("a", Value::List(vec![Value::Null, Value::Bool(true), Value::Int(-3), Value::Float(0.5)])),
+            (
+                "a",
+                Value::List(vec![
+                    Value::Null,
+                    Value::Bool(true),
+                    Value::Int(-3),
+                    Value::Float(0.5),
+                ]),
+            ),
             ("b", Value::from("é\n")),
         ]);
         assert_eq!(from_json(&to_json(&value)), value);

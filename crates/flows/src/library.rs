@@ -49,18 +49,32 @@ impl Library {
     pub(crate) fn find(project: Option<&Path>, name: &str) -> Result<Found, DefinitionError> {
         if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
             let label = format!("built-in/{name}.toml");
-            return Ok(Found { label, text: (*text).to_owned(), places: Places::built_in() });
+            return Ok(Found {
+                label,
+                text: (*text).to_owned(),
+                places: Places::built_in(),
+            });
         }
         let unknown = || {
             let names = Self::names(project);
             let near = near::nearest_few(name, names.iter().map(String::as_str));
-            DefinitionError::Unknown { name: name.to_owned(), near: near.into_iter().map(str::to_owned).collect() }
+            DefinitionError::Unknown {
+                name: name.to_owned(),
+                near: near.into_iter().map(str::to_owned).collect(),
+            }
         };
-        let is_plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        let is_plain = !name.is_empty()
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
         let folder = project.filter(|_| is_plain).ok_or_else(unknown)?;
         let label = format!("{FLOWS}/{name}.toml");
         match beneath::read_text(folder, &label, FLOW_BYTES_MAX) {
-            Ok(text) => Ok(Found { label, text, places: Places::project(folder) }),
+            Ok(text) => Ok(Found {
+                label,
+                text,
+                places: Places::project(folder),
+            }),
             Err(beneath::NotRead::Absent) => Err(unknown()),
             Err(why) => Err(DefinitionError::Invalid {
                 shown: format!("  × `{label}` cannot be read: {}\n", places::said(&why)),
@@ -73,7 +87,12 @@ impl Library {
         let mut names: Vec<String> = BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect();
         if let Some(folder) = project {
             let files = beneath::names(folder, FLOWS);
-            names.extend(files.iter().filter_map(|file| file.strip_suffix(".toml")).map(str::to_owned));
+            names.extend(
+                files
+                    .iter()
+                    .filter_map(|file| file.strip_suffix(".toml"))
+                    .map(str::to_owned),
+            );
         }
         names.sort();
         names.dedup();
@@ -90,41 +109,79 @@ impl Library {
         {
             problems.add(
                 problems
-                    .at(written.at.clone(), format!("the file `{}` holds a flow of another name", found.label), "this name")
-                    .hint(format!("call it `{wanted}`, or rename the file to `{}.toml`", written.value)),
+                    .at(
+                        written.at.clone(),
+                        format!("the file `{}` holds a flow of another name", found.label),
+                        "this name",
+                    )
+                    .hint(format!(
+                        "call it `{wanted}`, or rename the file to `{}.toml`",
+                        written.value
+                    )),
             );
         }
         let checked = file.and_then(|file| check::check(&found.text, &file, &found.places, &problems));
-        checked.filter(|_| problems.is_empty()).ok_or_else(|| DefinitionError::Invalid { shown: problems.shown() })
+        checked
+            .filter(|_| problems.is_empty())
+            .ok_or_else(|| DefinitionError::Invalid {
+                shown: problems.shown(),
+            })
     }
 
     fn remember(&self, bundle: &Bundle, checked: Checked) -> (Arc<Known>, Vec<u8>) {
         let bytes = bundle.bytes();
-        let flow =
-            FlowRef { name: Name::from(checked.name.as_str()), version: checked.version, hash: hash(&bytes) };
-        let known = Arc::new(Known { flow: flow.clone(), checked });
+        let flow = FlowRef {
+            name: Name::from(checked.name.as_str()),
+            version: checked.version,
+            hash: hash(&bytes),
+        };
+        let known = Arc::new(Known {
+            flow: flow.clone(),
+            checked,
+        });
         let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
         (Arc::clone(all.entry(flow.hash).or_insert(known)), bytes)
     }
 
     pub(crate) fn known(&self, flow: &FlowRef) -> Result<Arc<Known>, DefinitionError> {
         let all = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let missing = || DefinitionError::Unknown { name: flow.name.to_string(), near: Vec::new() };
+        let missing = || DefinitionError::Unknown {
+            name: flow.name.to_string(),
+            near: Vec::new(),
+        };
         all.get(&flow.hash).map(Arc::clone).ok_or_else(missing)
     }
 }
 
 impl Definitions for Library {
-    fn compile(&self, project: Option<&Path>, name: &str, size: Size, fast: bool) -> Result<Compiled, DefinitionError> {
+    fn compile(
+        &self,
+        project: Option<&Path>,
+        name: &str,
+        size: Size,
+        fast: bool,
+    ) -> Result<Compiled, DefinitionError> {
         let found = Self::find(project, name)?;
         let checked = Self::check(&found, Some(name))?;
         let origin = found.places.origin();
         let texts = found.places.taken();
-        let bundle = Bundle { origin, label: found.label, flow: found.text, texts, size, fast };
+        let bundle = Bundle {
+            origin,
+            label: found.label,
+            flow: found.text,
+            texts,
+            size,
+            fast,
+        };
         let untrusted_commands = untrusted(origin, &checked);
         let plan = checked.plan(size);
         let (known, bytes) = self.remember(&bundle, checked);
-        Ok(Compiled { flow: known.flow.clone(), plan, bundle: bytes, untrusted_commands })
+        Ok(Compiled {
+            flow: known.flow.clone(),
+            plan,
+            bundle: bytes,
+            untrusted_commands,
+        })
     }
 
     fn check_input(&self, flow: &FlowRef, input: &mut RunInput) -> Result<(), DefinitionError> {
@@ -132,7 +189,10 @@ impl Definitions for Library {
     }
 
     fn has(&self, hash: &str) -> bool {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).contains_key(hash)
+        self.known
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(hash)
     }
 
     fn restore(&self, bundle: &[u8]) -> Result<(), DefinitionError> {
@@ -144,35 +204,54 @@ impl Definitions for Library {
         };
         let checked = Self::check(&found, None)?;
         // Kept under the hash of the very bytes: those of an older program hash its contracts, not today's.
-        let flow = FlowRef { name: Name::from(checked.name.as_str()), version: checked.version, hash: hash(bundle) };
+        let flow = FlowRef {
+            name: Name::from(checked.name.as_str()),
+            version: checked.version,
+            hash: hash(bundle),
+        };
         let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        all.entry(flow.hash.clone()).or_insert_with(|| Arc::new(Known { flow, checked }));
+        all.entry(flow.hash.clone())
+            .or_insert_with(|| Arc::new(Known { flow, checked }));
         Ok(())
     }
 
     fn current_hash(&self, project: Option<&Path>, name: &str, size: Size, fast: bool) -> Option<String> {
-        self.compile(project, name, size, fast).ok().map(|compiled| compiled.flow.hash)
+        self.compile(project, name, size, fast)
+            .ok()
+            .map(|compiled| compiled.flow.hash)
     }
 
     fn render(&self, ask: PromptAsk<'_>) -> Result<Rendered, DefinitionError> {
         let known = self.known(&ask.run.start().flow)?;
         let missing = || DefinitionError::Render(format!("the flow has no step `{}`", ask.key.step));
         let step = known.checked.step(&ask.key.step).ok_or_else(missing)?;
-        prompt::render(&known.checked, step, ask.run, (ask.key, ask.role, ask.before))
-            .map_err(|why| DefinitionError::Render(format!("step `{}` cannot be told what to do: {why}", ask.key)))
+        prompt::render(&known.checked, step, ask.run, (ask.key, ask.role, ask.before)).map_err(|why| {
+            DefinitionError::Render(format!("step `{}` cannot be told what to do: {why}", ask.key))
+        })
     }
 
     fn has_schema(&self, flow: &FlowRef, step: &str) -> bool {
         let known = self.known(flow).ok();
-        known.is_some_and(|known| known.checked.step(&Name::from(step)).is_some_and(|step| step.texts.schema.is_some()))
+        known.is_some_and(|known| {
+            known
+                .checked
+                .step(&Name::from(step))
+                .is_some_and(|step| step.texts.schema.is_some())
+        })
     }
 
     fn check_output(&self, flow: &FlowRef, step: &str, message: &str, tree: &Path) -> Result<Value, String> {
         let known = self.known(flow).map_err(|error| error.to_string())?;
-        let Some(step) = known.checked.step(&Name::from(step)) else { return Ok(Value::from(message)) };
-        let Some(schema) = &step.texts.schema else { return Ok(Value::from(message)) };
+        let Some(step) = known.checked.step(&Name::from(step)) else {
+            return Ok(Value::from(message));
+        };
+        let Some(schema) = &step.texts.schema else {
+            return Ok(Value::from(message));
+        };
         let answer = answer::read(message).map_err(|problem| prompt::repair(&[problem]))?;
-        let value = schema.check(&answer).map_err(|problems| prompt::repair(&problems))?;
+        let value = schema
+            .check(&answer)
+            .map_err(|problems| prompt::repair(&problems))?;
         if step.texts.contracts.contains(&Contract::Evidence) {
             let problems = evidence::check(&value, tree);
             if !problems.is_empty() {
@@ -204,8 +283,16 @@ fn untrusted(origin: Origin, checked: &Checked) -> Option<UntrustedCommands> {
         return None;
     }
     let canonical = serde_json::json!(
-        commands.iter().map(|brought| [brought.what, brought.name, brought.line]).collect::<Vec<_>>()
+        commands
+            .iter()
+            .map(|brought| [brought.what, brought.name, brought.line])
+            .collect::<Vec<_>>()
     );
-    let shown = commands.iter().map(|brought| format!("{} `{}`: {}", brought.what, brought.name, brought.line));
-    Some(UntrustedCommands { hash: hash(canonical.to_string().as_bytes()), shown: shown.collect() })
+    let shown = commands
+        .iter()
+        .map(|brought| format!("{} `{}`: {}", brought.what, brought.name, brought.line));
+    Some(UntrustedCommands {
+        hash: hash(canonical.to_string().as_bytes()),
+        shown: shown.collect(),
+    })
 }

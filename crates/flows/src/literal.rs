@@ -7,10 +7,18 @@ use std::ops::Range;
 /// the whole text is meant.
 pub(crate) fn locate(file: &str, text: &At<String>, inner: Range<usize>) -> Range<usize> {
     let whole = text.at.clone();
-    let Some(raw) = file.get(whole.clone()) else { return whole };
-    let Some(map) = Map::of(raw, &text.value) else { return whole };
+    let Some(raw) = file.get(whole.clone()) else {
+        return whole;
+    };
+    let Some(map) = Map::of(raw, &text.value) else {
+        return whole;
+    };
     let start = map.raw(inner.start);
-    let end = if inner.end > inner.start { map.raw_end(inner.end) } else { start };
+    let end = if inner.end > inner.start {
+        map.raw_end(inner.end)
+    } else {
+        start
+    };
     whole.start + start..whole.start + end.max(start)
 }
 
@@ -29,7 +37,11 @@ impl Map {
         let mut letters = decoded.chars();
         let mut at = 0;
         while at < content.len() {
-            let (letter, length) = if is_basic { unescape(&content[at..])? } else { plain(&content[at..])? };
+            let (letter, length) = if is_basic {
+                unescape(&content[at..])?
+            } else {
+                plain(&content[at..])?
+            };
             if let Some(letter) = letter {
                 if letters.next() != Some(letter) {
                     return None;
@@ -38,7 +50,10 @@ impl Map {
             }
             at += length;
         }
-        (letters.next().is_none()).then_some(Self { starts, content_end: open + content.len() })
+        (letters.next().is_none()).then_some(Self {
+            starts,
+            content_end: open + content.len(),
+        })
     }
 
     fn raw(&self, inner: usize) -> usize {
@@ -64,7 +79,11 @@ fn opening(raw: &str) -> Option<(usize, bool, bool)> {
     if !is_long {
         return Some((1, is_basic, false));
     }
-    let newline = if raw[3..].starts_with("\r\n") { 2 } else { usize::from(raw[3..].starts_with('\n')) };
+    let newline = if raw[3..].starts_with("\r\n") {
+        2
+    } else {
+        usize::from(raw[3..].starts_with('\n'))
+    };
     Some((3 + newline, is_basic, true))
 }
 
@@ -72,11 +91,15 @@ fn plain(rest: &str) -> Option<(Option<char>, usize)> {
     if rest.starts_with("\r\n") {
         return Some((Some('\n'), 2));
     }
-    rest.chars().next().map(|letter| (Some(letter), letter.len_utf8()))
+    rest.chars()
+        .next()
+        .map(|letter| (Some(letter), letter.len_utf8()))
 }
 
 fn unescape(rest: &str) -> Option<(Option<char>, usize)> {
-    let Some(escape) = rest.strip_prefix('\\') else { return plain(rest) };
+    let Some(escape) = rest.strip_prefix('\\') else {
+        return plain(rest);
+    };
     let hex = |digits: usize| {
         let code = u32::from_str_radix(escape.get(1..=digits)?, 16).ok()?;
         Some((Some(char::from_u32(code)?), digits + 2))
@@ -119,7 +142,10 @@ mod tests {
         assert_eq!(found("when = 'a > b'", "a > b", 0..1), "a");
         assert_eq!(found("when = \"é\\n\\u00e9 x\"", "é\né x", 6..7), "x");
         assert_eq!(found("p = \"\"\"\none\ntwo\"\"\"", "one\ntwo", 4..7), "two");
-        assert_eq!(found("p = \"\"\"\\\n   one \\\n  two\"\"\"", "one two", 4..7), "two");
+        assert_eq!(
+            found("p = \"\"\"\\\n   one \\\n  two\"\"\"", "one two", 4..7),
+            "two"
+        );
         assert_eq!(found("p = '''\none\n\"two\"'''", "one\n\"two\"", 4..9), "\"two\"");
         assert_eq!(found("p = \"ab\"", "ab", 2..2), "");
     }

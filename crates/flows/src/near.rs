@@ -52,8 +52,16 @@ pub(crate) fn hint<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str
     if let Some(near) = nearest(wrong, candidates.clone()) {
         return Some(format!("did you mean `{near}`?"));
     }
-    let all: Vec<String> = candidates.into_iter().take(40).map(|name| format!("`{name}`")).collect();
-    if all.is_empty() { None } else { Some(format!("there are {}", all.join(", "))) }
+    let all: Vec<String> = candidates
+        .into_iter()
+        .take(40)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    if all.is_empty() {
+        None
+    } else {
+        Some(format!("there are {}", all.join(", ")))
+    }
 }
 
 #[cfg(test)]

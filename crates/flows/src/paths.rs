@@ -43,7 +43,10 @@ pub(crate) fn paths(source: &str, within: Range<usize>, language: Language) -> V
             found.push(path);
             at = end;
         } else if first.is_ascii_digit() {
-            at += source[at..within.end].find(|c: char| !(c.is_ascii_alphanumeric() || c == '.')).unwrap_or(1).max(1);
+            at += source[at..within.end]
+                .find(|c: char| !(c.is_ascii_alphanumeric() || c == '.'))
+                .unwrap_or(1)
+                .max(1);
         } else {
             at += first.len_utf8();
         }
@@ -56,7 +59,7 @@ pub(crate) fn tags(template: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(open) = template[at..].find('{').map(|open| at + open) {
-        let close = match template[open..].as_bytes().get(1) {
+        let close = match template.as_bytes().get(open + 1) {
             Some(b'{') => "}}",
             Some(b'%') => "%}",
             Some(b'#') => "#}",
@@ -66,7 +69,10 @@ pub(crate) fn tags(template: &str) -> Vec<Range<usize>> {
             }
         };
         let start = open + 2;
-        let end = template.get(start..).and_then(|rest| rest.find(close)).map_or(template.len(), |end| start + end);
+        let end = template
+            .get(start..)
+            .and_then(|rest| rest.find(close))
+            .map_or(template.len(), |end| start + end);
         if close != "#}" {
             found.push(start.min(end)..end);
         }
@@ -98,13 +104,22 @@ fn path(source: &str, start: usize, end: usize, language: Language) -> (Path<'_>
     let mut at = start;
     loop {
         let length = source[at..end].find(|c: char| !is_more(c)).unwrap_or(end - at);
-        parts.push(Part { name: Some(&source[at..at + length]), at: at..at + length });
+        parts.push(Part {
+            name: Some(&source[at..at + length]),
+            at: at..at + length,
+        });
         at += length;
         while let Some(close) = index(&source[at..end]) {
-            parts.push(Part { name: None, at: at..at + close });
+            parts.push(Part {
+                name: None,
+                at: at..at + close,
+            });
             at += close;
         }
-        let is_next = source[at..end].strip_prefix('.').and_then(|rest| rest.chars().next()).is_some_and(is_start);
+        let is_next = source[at..end]
+            .strip_prefix('.')
+            .and_then(|rest| rest.chars().next())
+            .is_some_and(is_start);
         if !is_next {
             return (Path { parts }, at);
         }
@@ -124,12 +139,18 @@ mod tests {
     use super::*;
 
     fn seen(source: &str) -> Vec<&str> {
-        paths(source, 0..source.len(), Language::Expression).into_iter().map(|path| &source[path.at()]).collect()
+        paths(source, 0..source.len(), Language::Expression)
+            .into_iter()
+            .map(|path| &source[path.at()])
+            .collect()
     }
 
     #[test]
     fn paths_are_found_outside_texts() {
-        assert_eq!(seen("'a.b' in fold.items[0].file and not x"), ["in", "fold.items[0].file", "and", "not", "x"]);
+        assert_eq!(
+            seen("'a.b' in fold.items[0].file and not x"),
+            ["in", "fold.items[0].file", "and", "not", "x"]
+        );
         assert_eq!(seen("1.5 > a"), ["a"]);
         assert_eq!(seen("a."), ["a"]);
         assert_eq!(seen("'open"), Vec::<&str>::new());

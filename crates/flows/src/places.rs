@@ -21,19 +21,40 @@ pub(crate) const BUILT_IN: [(&str, &str); 3] = [
 
 const BUILT_IN_PERSONAS: [(&str, &str); 5] = [
     ("engineer", include_str!("../builtin/personas/engineer.md")),
-    ("investigator", include_str!("../builtin/personas/investigator.md")),
+    (
+        "investigator",
+        include_str!("../builtin/personas/investigator.md"),
+    ),
     ("reviewer", include_str!("../builtin/personas/reviewer.md")),
     ("sceptic", include_str!("../builtin/personas/sceptic.md")),
     ("writer", include_str!("../builtin/personas/writer.md")),
 ];
 
 const BUILT_IN_SCHEMAS: [(&str, &str); 6] = [
-    ("schemas/answer.json", include_str!("../builtin/schemas/answer.json")),
-    ("schemas/findings.json", include_str!("../builtin/schemas/findings.json")),
-    ("schemas/observations.json", include_str!("../builtin/schemas/observations.json")),
-    ("schemas/reproduction.json", include_str!("../builtin/schemas/reproduction.json")),
-    ("schemas/survey.json", include_str!("../builtin/schemas/survey.json")),
-    ("schemas/verdicts.json", include_str!("../builtin/schemas/verdicts.json")),
+    (
+        "schemas/answer.json",
+        include_str!("../builtin/schemas/answer.json"),
+    ),
+    (
+        "schemas/findings.json",
+        include_str!("../builtin/schemas/findings.json"),
+    ),
+    (
+        "schemas/observations.json",
+        include_str!("../builtin/schemas/observations.json"),
+    ),
+    (
+        "schemas/reproduction.json",
+        include_str!("../builtin/schemas/reproduction.json"),
+    ),
+    (
+        "schemas/survey.json",
+        include_str!("../builtin/schemas/survey.json"),
+    ),
+    (
+        "schemas/verdicts.json",
+        include_str!("../builtin/schemas/verdicts.json"),
+    ),
 ];
 
 /// Who brought a definition.
@@ -67,15 +88,27 @@ pub(crate) struct Taken {
 
 impl Places {
     pub(crate) fn built_in() -> Self {
-        Self { origin: Origin::BuiltIn, kind: Kind::BuiltIn, taken: RefCell::default() }
+        Self {
+            origin: Origin::BuiltIn,
+            kind: Kind::BuiltIn,
+            taken: RefCell::default(),
+        }
     }
 
     pub(crate) fn project(folder: &Path) -> Self {
-        Self { origin: Origin::Project, kind: Kind::Project(folder.to_owned()), taken: RefCell::default() }
+        Self {
+            origin: Origin::Project,
+            kind: Kind::Project(folder.to_owned()),
+            taken: RefCell::default(),
+        }
     }
 
     pub(crate) fn bundle(origin: Origin, texts: Taken) -> Self {
-        Self { origin, kind: Kind::Bundle(texts), taken: RefCell::default() }
+        Self {
+            origin,
+            kind: Kind::Bundle(texts),
+            taken: RefCell::default(),
+        }
     }
 
     pub(crate) const fn origin(&self) -> Origin {
@@ -102,19 +135,30 @@ impl Places {
             }
         };
         if let Some(text) = &text {
-            self.taken.borrow_mut().personas.insert(name.to_owned(), text.clone());
+            self.taken
+                .borrow_mut()
+                .personas
+                .insert(name.to_owned(), text.clone());
         }
         Ok(text)
     }
 
     /// The personas there are.
     pub(crate) fn personas(&self) -> Vec<String> {
-        let mut names: Vec<String> = BUILT_IN_PERSONAS.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let mut names: Vec<String> = BUILT_IN_PERSONAS
+            .iter()
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
         match &self.kind {
             Kind::BuiltIn => {}
             Kind::Project(folder) => {
                 let files = beneath::names(folder, PERSONAS);
-                names.extend(files.iter().filter_map(|file| file.strip_suffix(".md")).map(str::to_owned));
+                names.extend(
+                    files
+                        .iter()
+                        .filter_map(|file| file.strip_suffix(".md"))
+                        .map(str::to_owned),
+                );
             }
             Kind::Bundle(taken) => names = taken.personas.keys().cloned().collect(),
         }
@@ -127,15 +171,23 @@ impl Places {
     pub(crate) fn schema(&self, path: &str) -> Result<String, String> {
         let text = match &self.kind {
             Kind::BuiltIn => built_in(&BUILT_IN_SCHEMAS, path).ok_or_else(|| said(&NotRead::Absent)),
-            Kind::Bundle(taken) => taken.schemas.get(path).cloned().ok_or_else(|| said(&NotRead::Absent)),
+            Kind::Bundle(taken) => taken
+                .schemas
+                .get(path)
+                .cloned()
+                .ok_or_else(|| said(&NotRead::Absent)),
             Kind::Project(folder) => {
                 if path.starts_with('/') {
                     return Err("the path must be relative to the flow file".to_owned());
                 }
-                beneath::read_text(folder, &format!("{FLOWS}/{path}"), SCHEMA_BYTES_MAX).map_err(|why| said(&why))
+                beneath::read_text(folder, &format!("{FLOWS}/{path}"), SCHEMA_BYTES_MAX)
+                    .map_err(|why| said(&why))
             }
         }?;
-        self.taken.borrow_mut().schemas.insert(path.to_owned(), text.clone());
+        self.taken
+            .borrow_mut()
+            .schemas
+            .insert(path.to_owned(), text.clone());
         Ok(text)
     }
 
@@ -149,7 +201,10 @@ impl Places {
 }
 
 fn built_in(table: &[(&str, &str)], name: &str) -> Option<String> {
-    table.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned())
+    table
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, text)| (*text).to_owned())
 }
 
 /// Why a file cannot be read, in words.

@@ -8,7 +8,10 @@ use engine::ports::Rendered;
 
 /// Renders what a task of the step is told.
 pub(crate) fn render(
-    definition: &Checked, step: &CheckedStep, run: &Run, ask: (&StepKey, Role, Option<&str>),
+    definition: &Checked,
+    step: &CheckedStep,
+    run: &Run,
+    ask: (&StepKey, Role, Option<&str>),
 ) -> Result<Rendered, String> {
     let (key, role, before) = ask;
     let names = names(step, run, key, before);
@@ -17,8 +20,15 @@ pub(crate) fn render(
         (Role::Work, StepKind::Command) => command(step.texts.command.as_deref(), &names, definition, run),
         (Role::Work, StepKind::Agent | StepKind::Approval | StepKind::Fold | StepKind::Merge) => {
             let text = template::render_prompt(step.texts.prompt.as_deref().unwrap_or_default(), &names)?;
-            let prompt = if step.plan.kind == StepKind::Agent { whole(step, &text.text, before) } else { text.text };
-            Ok(Rendered { prompt, files: text.files })
+            let prompt = if step.plan.kind == StepKind::Agent {
+                whole(step, &text.text, before)
+            } else {
+                text.text
+            };
+            Ok(Rendered {
+                prompt,
+                files: text.files,
+            })
         }
     }
 }
@@ -26,12 +36,26 @@ pub(crate) fn render(
 fn command(line: Option<&str>, names: &Names, definition: &Checked, run: &Run) -> Result<Rendered, String> {
     let line = line.ok_or_else(|| "the step has no command".to_owned())?;
     let is_command = |name: &str| {
-        definition.inputs.iter().any(|input| input.kind == InputType::Command && input.name == name)
+        definition
+            .inputs
+            .iter()
+            .any(|input| input.kind == InputType::Command && input.name == name)
     };
-    let given = run.start().input.extra.iter().filter(|(name, _)| is_command(name));
-    let own: Vec<String> = given.filter_map(|(_, value)| value.as_text()).map(str::to_owned).collect();
+    let given = run
+        .start()
+        .input
+        .extra
+        .iter()
+        .filter(|(name, _)| is_command(name));
+    let own: Vec<String> = given
+        .filter_map(|(_, value)| value.as_text())
+        .map(str::to_owned)
+        .collect();
     let prompt = template::render_command(line, names, &own)?;
-    Ok(Rendered { prompt, files: Vec::new() })
+    Ok(Rendered {
+        prompt,
+        files: Vec::new(),
+    })
 }
 
 /// What the step's templates see.
@@ -46,15 +70,24 @@ fn names(step: &CheckedStep, run: &Run, key: &StepKey, before: Option<&str>) -> 
         ("input".to_owned(), for_template(&scope.input())),
         ("size".to_owned(), for_template(&scope.size())),
         ("run".to_owned(), for_template(&of_run)),
-        ("before".to_owned(), for_template(&before.map_or(Value::Null, Value::from))),
+        (
+            "before".to_owned(),
+            for_template(&before.map_or(Value::Null, Value::from)),
+        ),
     ]);
     for other in &run.start().plan.steps {
         let output = scope.output(&other.id);
-        let value = if *output == Value::Null { template::left_out() } else { for_template(&output) };
+        let value = if *output == Value::Null {
+            template::left_out()
+        } else {
+            for_template(&output)
+        };
         names.insert(other.id.to_string(), value);
     }
     if step.plan.each.is_some() {
-        let item = run.step(key).map_or(Value::Null, |instance| instance.item.clone());
+        let item = run
+            .step(key)
+            .map_or(Value::Null, |instance| instance.item.clone());
         names.insert("item".to_owned(), for_template(&item));
     }
     names
@@ -62,10 +95,19 @@ fn names(step: &CheckedStep, run: &Run, key: &StepKey, before: Option<&str>) -> 
 
 fn whole(step: &CheckedStep, task: &str, before: Option<&str>) -> String {
     let mut parts: Vec<String> = Vec::new();
-    parts.extend(step.texts.persona.as_deref().map(|persona| persona.trim().to_owned()));
+    parts.extend(
+        step.texts
+            .persona
+            .as_deref()
+            .map(|persona| persona.trim().to_owned()),
+    );
     parts.push(task.trim().to_owned());
     // A prompt that speaks of the earlier try itself says it better.
-    let says_before = step.texts.prompt.as_deref().is_some_and(|prompt| prompt.contains("before"));
+    let says_before = step
+        .texts
+        .prompt
+        .as_deref()
+        .is_some_and(|prompt| prompt.contains("before"));
     if let Some(before) = before.filter(|_| !says_before) {
         parts.push(format!(
             "## The earlier try\n\nThis was tried before and did not do. What was said about it:\n\n{}",
@@ -73,7 +115,12 @@ fn whole(step: &CheckedStep, task: &str, before: Option<&str>) -> String {
         ));
     }
     let mut rules = vec![access_text(step.plan.access).to_owned()];
-    rules.extend(step.texts.contracts.iter().map(|contract| contract.text().to_owned()));
+    rules.extend(
+        step.texts
+            .contracts
+            .iter()
+            .map(|contract| contract.text().to_owned()),
+    );
     parts.push(format!("## Rules\n\n{}", rules.join("\n\n")));
     if let Some(schema) = &step.texts.schema {
         parts.push(format!("{ANSWER}\n\n```json\n{}\n```", schema.text));
@@ -102,7 +149,11 @@ const fn access_text(access: Access) -> &'static str {
 }
 
 fn quoted(text: &str) -> String {
-    text.trim().lines().map(|line| format!("> {line}")).collect::<Vec<_>>().join("\n")
+    text.trim()
+        .lines()
+        .map(|line| format!("> {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// What an agent is told when its answer did not do.

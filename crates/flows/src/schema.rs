@@ -44,7 +44,10 @@ impl OutputSchema {
             return Err("a schema is a JSON object".to_owned());
         }
         // The library panics on some schemas that name an unknown draft or are malformed: judge by the meta-schema first.
-        if schema.get("$schema").is_some_and(|draft| !draft.as_str().is_some_and(is_known_draft)) {
+        if schema
+            .get("$schema")
+            .is_some_and(|draft| !draft.as_str().is_some_and(is_known_draft))
+        {
             return Err("`$schema` names no draft known here; leave it out for the newest".to_owned());
         }
         jsonschema::meta::validate(schema).map_err(|error| located(&error))?;
@@ -54,14 +57,27 @@ impl OutputSchema {
             .build(schema)
             .map_err(|error| located(&error))?;
         let properties = schema.get("properties").and_then(serde_json::Value::as_object);
-        let parts = properties.into_iter().flatten().map(|(name, _)| name.clone()).collect();
-        Ok(Self { text: format!("{schema:#}"), shape: Shape::of_schema(schema), parts, validator })
+        let parts = properties
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| name.clone())
+            .collect();
+        Ok(Self {
+            text: format!("{schema:#}"),
+            shape: Shape::of_schema(schema),
+            parts,
+            validator,
+        })
     }
 
     /// The answer as a value; every way in which it does not fit, one a line.
     pub(crate) fn check(&self, answer: &serde_json::Value) -> Result<Value, Vec<String>> {
-        let mut problems: Vec<String> =
-            self.validator.iter_errors(answer).take(PROBLEMS_MAX + 1).map(|error| located(&error)).collect();
+        let mut problems: Vec<String> = self
+            .validator
+            .iter_errors(answer)
+            .take(PROBLEMS_MAX + 1)
+            .map(|error| located(&error))
+            .collect();
         if problems.is_empty() {
             return Ok(from_json(answer));
         }
@@ -74,14 +90,24 @@ impl OutputSchema {
 }
 
 fn is_known_draft(uri: &str) -> bool {
-    let known = ["2020-12/schema", "2019-09/schema", "draft-07/schema", "draft-06/schema", "draft-04/schema"];
+    let known = [
+        "2020-12/schema",
+        "2019-09/schema",
+        "draft-07/schema",
+        "draft-06/schema",
+        "draft-04/schema",
+    ];
     let uri = uri.trim_end_matches('#');
     uri.contains("://json-schema.org/") && known.iter().any(|draft| uri.ends_with(draft))
 }
 
 fn located(error: &jsonschema::ValidationError<'_>) -> String {
     let path = error.instance_path().as_str().to_owned();
-    let place = if path.is_empty() { "the whole".to_owned() } else { format!("`{path}`") };
+    let place = if path.is_empty() {
+        "the whole".to_owned()
+    } else {
+        format!("`{path}`")
+    };
     let message: String = error.to_string().chars().take(PROBLEM_CHARS_MAX).collect();
     format!("{place}: {message}")
 }
@@ -100,12 +126,21 @@ mod tests {
                 "properties": { "file": { "type": "string" }, "line": { "type": "integer" } } } } }
         });
         let schema = OutputSchema::compile(&schema).expect("a schema");
-        assert!(schema.check(&json!({ "findings": [{ "file": "a", "line": 1 }] })).is_ok());
-        let problems = schema.check(&json!({ "findings": [{ "line": "x" }] })).expect_err("it does not fit");
-        assert_eq!(problems, [
-            "`/findings/0`: \"file\" is a required property",
-            "`/findings/0/line`: \"x\" is not of type \"integer\"",
-        ]);
+        assert!(
+            schema
+                .check(&json!({ "findings": [{ "file": "a", "line": 1 }] }))
+                .is_ok()
+        );
+        let problems = schema
+            .check(&json!({ "findings": [{ "line": "x" }] }))
+            .expect_err("it does not fit");
+        assert_eq!(
+            problems,
+            [
+                "`/findings/0`: \"file\" is a required property",
+                "`/findings/0/line`: \"x\" is not of type \"integer\"",
+            ]
+        );
     }
 
     #[test]

@@ -40,8 +40,14 @@ pub(crate) struct Astray {
 
 impl Shape {
     pub(crate) fn map<'a>(entries: impl IntoIterator<Item = (&'a str, Self)>) -> Self {
-        let entries = entries.into_iter().map(|(name, shape)| (name.to_owned(), shape)).collect();
-        Self::Map { entries, is_open: false }
+        let entries = entries
+            .into_iter()
+            .map(|(name, shape)| (name.to_owned(), shape))
+            .collect();
+        Self::Map {
+            entries,
+            is_open: false,
+        }
     }
 
     pub(crate) fn list(of: Self) -> Self {
@@ -72,11 +78,18 @@ impl Shape {
             Value::Bool(_) => Self::Bool,
             Value::Int(_) | Value::Float(_) => Self::Number,
             Value::Text(_) => Self::Text,
-            Value::List(items) => {
-                Self::list(items.iter().map(Self::of).reduce(Self::either).unwrap_or(Self::Any))
-            }
+            Value::List(items) => Self::list(
+                items
+                    .iter()
+                    .map(Self::of)
+                    .reduce(Self::either)
+                    .unwrap_or(Self::Any),
+            ),
             Value::Map(entries) => Self::Map {
-                entries: entries.iter().map(|(name, value)| (name.clone(), Self::of(value))).collect(),
+                entries: entries
+                    .iter()
+                    .map(|(name, value)| (name.clone(), Self::of(value)))
+                    .collect(),
                 is_open: false,
             },
         }
@@ -89,7 +102,9 @@ impl Shape {
 
     fn of_schema_at(schema: &serde_json::Value, depth: usize) -> Self {
         const DEPTH_MAX: usize = 12;
-        let is_plain = ["$ref", "anyOf", "oneOf", "allOf", "if"].iter().all(|word| schema.get(word).is_none());
+        let is_plain = ["$ref", "anyOf", "oneOf", "allOf", "if"]
+            .iter()
+            .all(|word| schema.get(word).is_none());
         if depth > DEPTH_MAX || !is_plain {
             return Self::Any;
         }
@@ -97,9 +112,11 @@ impl Shape {
             Some("boolean") => Self::Bool,
             Some("number" | "integer") => Self::Number,
             Some("string") => Self::Text,
-            Some("array") => {
-                Self::list(schema.get("items").map_or(Self::Any, |items| Self::of_schema_at(items, depth + 1)))
-            }
+            Some("array") => Self::list(
+                schema
+                    .get("items")
+                    .map_or(Self::Any, |items| Self::of_schema_at(items, depth + 1)),
+            ),
             Some("object") => {
                 let properties = schema.get("properties").and_then(serde_json::Value::as_object);
                 let entries = properties.into_iter().flatten();
@@ -118,12 +135,19 @@ impl Shape {
     pub(crate) fn folded(&self) -> Self {
         match self {
             Self::List(item) => (**item).clone(),
-            Self::Map { entries, is_open: false } => {
+            Self::Map {
+                entries,
+                is_open: false,
+            } => {
                 let mut lists = entries.values().filter_map(|shape| match shape {
                     Self::List(item) => Some(&**item),
                     _ => None,
                 });
-                match (lists.next(), lists.next(), entries.values().any(|shape| *shape == Self::Any)) {
+                match (
+                    lists.next(),
+                    lists.next(),
+                    entries.values().any(|shape| *shape == Self::Any),
+                ) {
                     (Some(only), None, false) => only.clone(),
                     (None, _, false) => self.clone(),
                     _ => Self::Any,
@@ -138,7 +162,11 @@ impl Shape {
     pub(crate) fn follow(&self, parts: &[Step<'_>], language: Language) -> Result<Self, Astray> {
         let mut here = self.clone();
         for (index, part) in parts.iter().enumerate() {
-            here = here.take(part, language).map_err(|(message, hint)| Astray { part: index, message, hint })?;
+            here = here.take(part, language).map_err(|(message, hint)| Astray {
+                part: index,
+                message,
+                hint,
+            })?;
         }
         Ok(here)
     }
@@ -155,7 +183,9 @@ impl Shape {
                     near::hint(name, entries.keys().map(String::as_str)),
                 )),
             },
-            (Self::List(_) | Self::Text, Step::Name("count")) if language == Language::Expression => Ok(Self::Number),
+            (Self::List(_) | Self::Text, Step::Name("count")) if language == Language::Expression => {
+                Ok(Self::Number)
+            }
             (Self::List(item), Step::Name(_)) if language == Language::Expression => {
                 Ok(Self::list(item.take(part, language)?))
             }
@@ -198,7 +228,10 @@ mod tests {
 
     #[test]
     fn a_misspelt_name_is_astray_with_the_nearest_one() {
-        let astray = findings().follow(&[Step::Name("findings"), Step::Name("flie")], Language::Expression);
+        let astray = findings().follow(
+            &[Step::Name("findings"), Step::Name("flie")],
+            Language::Expression,
+        );
         let expected = Astray {
             part: 1,
             message: "there is no `flie` here".to_owned(),
@@ -220,8 +253,14 @@ mod tests {
     fn the_languages_differ_on_lists() {
         let list = Shape::list(Shape::map([("file", Shape::Text)]));
         let file = [Step::Name("file")];
-        assert_eq!(list.follow(&file, Language::Expression), Ok(Shape::list(Shape::Text)));
+        assert_eq!(
+            list.follow(&file, Language::Expression),
+            Ok(Shape::list(Shape::Text))
+        );
         assert!(list.follow(&file, Language::Template).is_err());
-        assert_eq!(list.follow(&[Step::Name("count")], Language::Expression), Ok(Shape::Number));
+        assert_eq!(
+            list.follow(&[Step::Name("count")], Language::Expression),
+            Ok(Shape::Number)
+        );
     }
 }

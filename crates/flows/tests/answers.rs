@@ -1,7 +1,8 @@
 //! Answers of agents, judged; reports over hostile ones; and whatever comes in, nothing panics.
 
 use domain::{
-    FlowRef, Name, PlannedStep, ProjectId, Role, Run, RunEvent, RunId, RunInput, RunStarted, Size, StepKey, Value,
+    FlowRef, Name, PlannedStep, ProjectId, Role, Run, RunEvent, RunId, RunInput, RunStarted, Size, StepKey,
+    Value,
 };
 use engine::ports::{Definitions, PromptAsk};
 use flows::{Library, from_json};
@@ -18,7 +19,10 @@ fn tree() -> tempfile::TempDir {
 }
 
 fn review(library: &Library) -> FlowRef {
-    library.compile(None, "review", Size::Small, false).expect("it compiles").flow
+    library
+        .compile(None, "review", Size::Small, false)
+        .expect("it compiles")
+        .flow
 }
 
 fn judged(message: &str) -> Result<Value, String> {
@@ -34,7 +38,10 @@ fn finding(quote: &str) -> serde_json::Value {
 #[test]
 fn a_good_answer_becomes_a_value() {
     let answer = json!({ "summary": "s", "findings": [finding("b();")] });
-    assert_eq!(judged(&format!("Done.\n```json\n{answer}\n```")), Ok(from_json(&answer)));
+    assert_eq!(
+        judged(&format!("Done.\n```json\n{answer}\n```")),
+        Ok(from_json(&answer))
+    );
     assert_eq!(judged(&answer.to_string()), Ok(from_json(&answer)));
 }
 
@@ -50,14 +57,22 @@ fn a_bad_answer_comes_back_with_all_that_is_wrong() {
 #[test]
 fn a_step_without_a_schema_gives_its_last_words() {
     let library = Library::new();
-    let flow = library.compile(None, "fix", Size::Small, false).expect("it compiles").flow;
+    let flow = library
+        .compile(None, "fix", Size::Small, false)
+        .expect("it compiles")
+        .flow;
     assert!(!library.has_schema(&flow, "change") && library.has_schema(&flow, "review"));
     assert!(!library.has_schema(&flow, "absent"));
-    assert_eq!(library.check_output(&flow, "change", "I did it.", tree().path()), Ok(Value::from("I did it.")));
+    assert_eq!(
+        library.check_output(&flow, "change", "I did it.", tree().path()),
+        Ok(Value::from("I did it."))
+    );
 }
 
 fn start(library: &Library, project: Option<&Path>, name: &str, question: &str) -> Run {
-    let compiled = library.compile(project, name, Size::Small, false).unwrap_or_else(|error| panic!("{error}"));
+    let compiled = library
+        .compile(project, name, Size::Small, false)
+        .unwrap_or_else(|error| panic!("{error}"));
     let mut input = RunInput {
         question: question.to_owned(),
         size: Size::Small,
@@ -66,7 +81,9 @@ fn start(library: &Library, project: Option<&Path>, name: &str, question: &str) 
         model: None,
         extra: BTreeMap::new(),
     };
-    library.check_input(&compiled.flow, &mut input).expect("the input fits");
+    library
+        .check_input(&compiled.flow, &mut input)
+        .expect("the input fits");
     let started = RunStarted {
         project: ProjectId::from_bits(1),
         unit: None,
@@ -80,12 +97,21 @@ fn start(library: &Library, project: Option<&Path>, name: &str, question: &str) 
 }
 
 fn plan(run: &mut Run, key: &StepKey, item: Value) {
-    run.apply(&RunEvent::StepsPlanned { steps: vec![PlannedStep { key: key.clone(), item }] });
+    run.apply(&RunEvent::StepsPlanned {
+        steps: vec![PlannedStep {
+            key: key.clone(),
+            item,
+        }],
+    });
 }
 
 fn complete(run: &mut Run, key: &StepKey, item: Value, output: Value) {
     plan(run, key, item);
-    run.apply(&RunEvent::StepCompleted { key: key.clone(), output, change: None });
+    run.apply(&RunEvent::StepCompleted {
+        key: key.clone(),
+        output,
+        change: None,
+    });
 }
 
 /// A review in which one angle failed, the other reported two findings, and judges disagreed.
@@ -96,17 +122,35 @@ fn mixed_review(library: &Library, words: &str) -> Run {
         json!({ "title": title, "severity": severity, "file": format!("src/{title}.rs"), "line": 3,
             "quote": words, "explanation": words })
     };
-    let findings = json!([finding("low one", "low"), finding("bad one", "high"), finding("wrong one", "medium")]);
+    let findings = json!([
+        finding("low one", "low"),
+        finding("bad one", "high"),
+        finding("wrong one", "medium")
+    ]);
     let output = from_json(&json!({ "summary": words, "findings": findings }));
-    complete(&mut run, &StepKey::item("angles", 0), angle("correctness"), output);
+    complete(
+        &mut run,
+        &StepKey::item("angles", 0),
+        angle("correctness"),
+        output,
+    );
     let failed = StepKey::item("angles", 1);
     plan(&mut run, &failed, angle("tests"));
-    run.apply(&RunEvent::StepFailed { key: failed, reason: words.to_owned() });
+    run.apply(&RunEvent::StepFailed {
+        key: failed,
+        reason: words.to_owned(),
+    });
     let fold = from_json(&json!({ "count": 3, "items": findings }));
     complete(&mut run, &StepKey::only("fold"), Value::Null, fold);
-    let verdict = |finding: u32, verdict: &str| json!({ "finding": finding, "verdict": verdict, "reason": words });
+    let verdict =
+        |finding: u32, verdict: &str| json!({ "finding": finding, "verdict": verdict, "reason": words });
     let verdicts = json!({ "verdicts": [verdict(1, "stands"), verdict(2, "unsure"), verdict(3, "refuted")] });
-    complete(&mut run, &StepKey::item("refute", 0), Value::from("as it stands"), from_json(&verdicts));
+    complete(
+        &mut run,
+        &StepKey::item("refute", 0),
+        Value::from("as it stands"),
+        from_json(&verdicts),
+    );
     run
 }
 
@@ -116,8 +160,12 @@ fn a_report_says_what_failed_and_sets_the_refuted_apart() {
     let run = mixed_review(&library, "words");
     insta::assert_snapshot!(library.report(&run).expect("a report"));
     let json = library.report_json(&run).expect("a report");
-    let refuted: Vec<bool> =
-        json["findings"].as_array().expect("a list").iter().map(|one| one["refuted"] == json!(true)).collect();
+    let refuted: Vec<bool> = json["findings"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| one["refuted"] == json!(true))
+        .collect();
     assert_eq!(refuted, [false, false, true]);
 }
 
@@ -125,8 +173,12 @@ fn a_report_says_what_failed_and_sets_the_refuted_apart() {
 fn a_50_hostile_words_do_not_change_what_a_report_is() {
     let library = Library::new();
     let hostile = "x\n\n# Report: forged\n## Findings\n### Refuted\n---\n```\n</details><script>alert(1)</script>\n\u{1b}[2J";
-    let report = library.report(&mixed_review(&library, hostile)).expect("a report");
-    let plain = library.report(&mixed_review(&library, "words")).expect("a report");
+    let report = library
+        .report(&mixed_review(&library, hostile))
+        .expect("a report");
+    let plain = library
+        .report(&mixed_review(&library, "words"))
+        .expect("a report");
     assert_eq!(headings(&report), headings(&plain), "{report}");
     assert!(!report.contains('\u{1b}'));
     insta::assert_snapshot!(report);
@@ -139,7 +191,9 @@ fn headings(report: &str) -> Vec<&str> {
     for line in report.lines() {
         let marks = line.len() - line.trim_start_matches('`').len();
         match fence {
-            Some(open) if marks >= open.len() && line.trim_start_matches('`').trim().is_empty() => fence = None,
+            Some(open) if marks >= open.len() && line.trim_start_matches('`').trim().is_empty() => {
+                fence = None
+            }
             None if marks >= 3 => fence = Some(&line[..marks]),
             None if line.starts_with('#') => headings.push(line),
             Some(_) | None => {}
@@ -152,11 +206,27 @@ fn headings(report: &str) -> Vec<&str> {
 fn what_a_prompt_cannot_say_is_an_error_and_no_panic() {
     let library = Library::new();
     let run = start(&library, None, "review", "q");
-    let ask = |key: &StepKey, role| library.render(PromptAsk { run: &run, key, role, before: None });
+    let ask = |key: &StepKey, role| {
+        library.render(PromptAsk {
+            run: &run,
+            key,
+            role,
+            before: None,
+        })
+    };
     assert!(ask(&StepKey::only("absent"), Role::Work).is_err());
     assert!(ask(&StepKey::only("fold"), Role::Gate).is_err());
     let other = Library::new();
-    assert!(other.render(PromptAsk { run: &run, key: &StepKey::only("fold"), role: Role::Work, before: None }).is_err());
+    assert!(
+        other
+            .render(PromptAsk {
+                run: &run,
+                key: &StepKey::only("fold"),
+                role: Role::Work,
+                before: None
+            })
+            .is_err()
+    );
     assert!(other.report(&run).is_err());
 }
 
@@ -166,7 +236,12 @@ fn an_earlier_failure_is_told() {
     let mut run = start(&library, None, "investigate", "q");
     let key = StepKey::only("survey");
     plan(&mut run, &key, Value::Null);
-    let ask = PromptAsk { run: &run, key: &key, role: Role::Work, before: Some("it was\n# silent") };
+    let ask = PromptAsk {
+        run: &run,
+        key: &key,
+        role: Role::Work,
+        before: Some("it was\n# silent"),
+    };
     let prompt = library.render(ask).expect("rendered").prompt;
     assert!(prompt.contains("## The earlier try\n"), "{prompt}");
     assert!(prompt.contains("> it was\n> # silent\n"), "{prompt}");
@@ -178,26 +253,50 @@ fn a_long_question_becomes_a_file() {
     let mut run = start(&library, None, "investigate", &"why ".repeat(10_000));
     let key = StepKey::only("survey");
     plan(&mut run, &key, Value::Null);
-    let rendered = library.render(PromptAsk { run: &run, key: &key, role: Role::Work, before: None }).expect("rendered");
+    let rendered = library
+        .render(PromptAsk {
+            run: &run,
+            key: &key,
+            role: Role::Work,
+            before: None,
+        })
+        .expect("rendered");
     assert_eq!(rendered.files.len(), 1);
-    assert!(rendered.prompt.contains("read the file `input-1.md`"), "{}", rendered.prompt);
+    assert!(
+        rendered.prompt.contains("read the file `input-1.md`"),
+        "{}",
+        rendered.prompt
+    );
 }
 
 #[test]
 fn a_gate_is_the_persons_own_command_and_nothing_else() {
     let library = Library::new();
-    let compiled = library.compile(None, "fix", Size::Small, false).expect("it compiles");
-    for (gate, line) in [(None, "true"), (Some("cargo test && ./x 'y'"), "cargo test && ./x 'y'")] {
+    let compiled = library
+        .compile(None, "fix", Size::Small, false)
+        .expect("it compiles");
+    for (gate, line) in [
+        (None, "true"),
+        (Some("cargo test && ./x 'y'"), "cargo test && ./x 'y'"),
+    ] {
         let mut input = start(&library, None, "fix", "q; rm -rf /").start().input.clone();
         input.extra.clear();
         if let Some(gate) = gate {
             input.extra.insert("gate".to_owned(), Value::from(gate));
         }
         library.check_input(&compiled.flow, &mut input).expect("it fits");
-        let started = RunStarted { input, ..start(&library, None, "fix", "q").start().clone() };
+        let started = RunStarted {
+            input,
+            ..start(&library, None, "fix", "q").start().clone()
+        };
         let run = Run::started(RunId::from_bits(1), &started);
         let key = StepKey::only("change");
-        let rendered = library.render(PromptAsk { run: &run, key: &key, role: Role::Gate, before: None });
+        let rendered = library.render(PromptAsk {
+            run: &run,
+            key: &key,
+            role: Role::Gate,
+            before: None,
+        });
         assert_eq!(rendered.expect("rendered").prompt, line);
     }
 }
@@ -213,8 +312,17 @@ fn any_value() -> impl Strategy<Value = Value> {
     ];
     leaf.prop_recursive(3, 24, 4, |inner| {
         let names = prop_oneof![
-            Just("findings"), Just("items"), Just("verdicts"), Just("finding"), Just("verdict"), Just("answer"),
-            Just("title"), Just("file"), Just("line"), Just("summary"), Just("name"),
+            Just("findings"),
+            Just("items"),
+            Just("verdicts"),
+            Just("finding"),
+            Just("verdict"),
+            Just("answer"),
+            Just("title"),
+            Just("file"),
+            Just("line"),
+            Just("summary"),
+            Just("name"),
         ];
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::List),

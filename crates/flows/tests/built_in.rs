@@ -2,8 +2,8 @@
 //! outputs such as agents give.
 
 use domain::{
-    Change, FlowRef, Name, PlannedStep, ProjectId, Run, RunEvent, RunId, RunInput, RunStarted, Role, Size, StepKey,
-    StepKind, Value,
+    Change, FlowRef, Name, PlannedStep, ProjectId, Role, Run, RunEvent, RunId, RunInput, RunStarted, Size,
+    StepKey, StepKind, Value,
 };
 use engine::ports::{Compiled, Definitions, PromptAsk, Rendered};
 use flows::{Library, from_json};
@@ -26,7 +26,9 @@ fn input(size: Size, fast: bool, model: Option<&str>) -> RunInput {
 }
 
 fn start(library: &Library, compiled: &Compiled, mut input: RunInput) -> Run {
-    library.check_input(&compiled.flow, &mut input).expect("the input fits");
+    library
+        .check_input(&compiled.flow, &mut input)
+        .expect("the input fits");
     let started = RunStarted {
         project: ProjectId::from_bits(1),
         unit: None,
@@ -46,11 +48,16 @@ fn sample(flow: &str, step: &str) -> Value {
         "title": "The last line is lost", "severity": "high", "file": "src/a.rs", "line": 2, "quote": "let a = 1;",
         "explanation": "Without a line break at the end nothing is pushed.", "suggestion": "Push what is left."
     });
-    let verdicts = json!({ "verdicts": [{ "finding": 1, "verdict": "stands", "reason": "src/a.rs:2 shows it." }] });
+    let verdicts =
+        json!({ "verdicts": [{ "finding": 1, "verdict": "stands", "reason": "src/a.rs:2 shows it." }] });
     from_json(&match (flow, step) {
-        ("review", "angles") | ("fix", "review") => json!({ "summary": "Read it all.", "findings": [finding] }),
+        ("review", "angles") | ("fix", "review") => {
+            json!({ "summary": "Read it all.", "findings": [finding] })
+        }
         ("review" | "investigate", "refute") => verdicts,
-        ("review", "verdict") | ("investigate", "synthesize") => json!({ "answer": "It **drops** it.", "claims": [place] }),
+        ("review", "verdict") | ("investigate", "synthesize") => {
+            json!({ "answer": "It **drops** it.", "claims": [place] })
+        }
         ("investigate", "survey") => json!({ "summary": "A parser.", "places": [place] }),
         ("investigate", "angles") => json!({ "summary": "Followed it.", "observations": [place] }),
         ("fix", "reproduce") => json!({
@@ -75,12 +82,19 @@ fn walk(library: &Library, name: &str, run: &mut Run) -> Vec<(StepKey, Rendered)
     let plan = Arc::clone(&run.start().plan);
     for step in &plan.steps {
         let planned: Vec<PlannedStep> = instances(run, step);
-        run.apply(&RunEvent::StepsPlanned { steps: planned.clone() });
+        run.apply(&RunEvent::StepsPlanned {
+            steps: planned.clone(),
+        });
         for PlannedStep { key, .. } in planned {
             let output = match step.kind {
                 StepKind::Fold => gathered(run, &step.needs),
                 StepKind::Agent => {
-                    let ask = PromptAsk { run, key: &key, role: Role::Work, before: None };
+                    let ask = PromptAsk {
+                        run,
+                        key: &key,
+                        role: Role::Work,
+                        before: None,
+                    };
                     rendered.push((key.clone(), library.render(ask).expect("rendered")));
                     answered(library, run, name, step.id.as_str(), tree.path())
                 }
@@ -100,26 +114,46 @@ fn walk(library: &Library, name: &str, run: &mut Run) -> Vec<(StepKey, Rendered)
 }
 
 fn instances(run: &Run, step: &domain::PlanStep) -> Vec<PlannedStep> {
-    if step.when.as_ref().is_some_and(|when| !when.evaluate(&run.scope()).is_truthy()) {
+    if step
+        .when
+        .as_ref()
+        .is_some_and(|when| !when.evaluate(&run.scope()).is_truthy())
+    {
         return Vec::new();
     }
     let Some(each) = &step.each else {
-        return vec![PlannedStep { key: StepKey::only(step.id.clone()), item: Value::Null }];
+        return vec![PlannedStep {
+            key: StepKey::only(step.id.clone()),
+            item: Value::Null,
+        }];
     };
-    let Value::List(items) = each.evaluate(&run.scope()) else { panic!("`{}` gives no list", each.source()) };
+    let Value::List(items) = each.evaluate(&run.scope()) else {
+        panic!("`{}` gives no list", each.source())
+    };
     assert!(!items.is_empty(), "`{}` is empty", each.source());
-    (0..).zip(items).map(|(index, item)| PlannedStep { key: StepKey::item(step.id.clone(), index), item }).collect()
+    (0..)
+        .zip(items)
+        .map(|(index, item)| PlannedStep {
+            key: StepKey::item(step.id.clone(), index),
+            item,
+        })
+        .collect()
 }
 
 fn gathered(run: &Run, needs: &[Name]) -> Value {
     let mut items = Vec::new();
     for need in needs {
         for (_, instance) in run.instances(need) {
-            let Some(Value::Map(entries)) = &instance.output else { continue };
+            let Some(Value::Map(entries)) = &instance.output else {
+                continue;
+            };
             items.extend(entries.values().filter_map(Value::as_list).flatten().cloned());
         }
     }
-    Value::map([("count", Value::Int(items.len() as i64)), ("items", Value::List(items))])
+    Value::map([
+        ("count", Value::Int(items.len() as i64)),
+        ("items", Value::List(items)),
+    ])
 }
 
 fn answered(library: &Library, run: &Run, name: &str, step: &str, tree: &std::path::Path) -> Value {
@@ -129,7 +163,9 @@ fn answered(library: &Library, run: &Run, name: &str, step: &str, tree: &std::pa
         return sample;
     }
     let message = format!("Done.\n```json\n{:#}\n```\n", flows::to_json(&sample));
-    library.check_output(flow, step, &message, tree).expect("the sample fits")
+    library
+        .check_output(flow, step, &message, tree)
+        .expect("the sample fits")
 }
 
 #[test]
@@ -142,7 +178,10 @@ fn every_built_in_flow_runs_on_sample_answers_at_every_size() {
             let mut run = start(&library, &compiled, input(size, fast, None));
             for (key, rendered) in walk(&library, name, &mut run) {
                 assert!(rendered.prompt.contains("## Rules"), "{name} {key}");
-                assert!(!rendered.prompt.contains("{{") && !rendered.prompt.contains("\n\n\n\n"), "{name} {key}");
+                assert!(
+                    !rendered.prompt.contains("{{") && !rendered.prompt.contains("\n\n\n\n"),
+                    "{name} {key}"
+                );
             }
             let report = library.report(&run).expect("a report");
             assert!(report.starts_with(&format!("# Report: {name}\n")), "{report}");
@@ -157,7 +196,10 @@ fn a_larger_size_makes_more_of_it() {
         let counts: Vec<usize> = SIZES
             .into_iter()
             .map(|size| {
-                let plan = library.compile(None, name, size, false).expect("it compiles").plan;
+                let plan = library
+                    .compile(None, name, size, false)
+                    .expect("it compiles")
+                    .plan;
                 plan.size[list].as_list().map_or(0, <[Value]>::len)
             })
             .collect();
@@ -169,13 +211,17 @@ fn a_larger_size_makes_more_of_it() {
 fn prompts_read_as_they_are_meant() {
     let library = Library::new();
     for name in FLOWS {
-        let compiled = library.compile(None, name, Size::Small, false).expect("it compiles");
+        let compiled = library
+            .compile(None, name, Size::Small, false)
+            .expect("it compiles");
         let mut asked = input(Size::Small, false, None);
         if name == "review" {
             asked.extra.insert("base".to_owned(), Value::from("main"));
         }
         if name == "fix" {
-            asked.extra.insert("gate".to_owned(), Value::from("cargo test --quiet"));
+            asked
+                .extra
+                .insert("gate".to_owned(), Value::from("cargo test --quiet"));
         }
         let mut run = start(&library, &compiled, asked);
         for (key, rendered) in walk(&library, name, &mut run) {
@@ -187,11 +233,16 @@ fn prompts_read_as_they_are_meant() {
 #[test]
 fn s4_17_contracts_are_part_of_the_prompt() {
     let library = Library::new();
-    let compiled = library.compile(None, "review", Size::Small, false).expect("it compiles");
+    let compiled = library
+        .compile(None, "review", Size::Small, false)
+        .expect("it compiles");
     let mut run = start(&library, &compiled, input(Size::Small, false, None));
     let rendered = walk(&library, "review", &mut run);
     let prompt = &rendered[0].1.prompt;
-    assert!(prompt.contains("### Evidence") && prompt.contains("### Only what is needed"), "{prompt}");
+    assert!(
+        prompt.contains("### Evidence") && prompt.contains("### Only what is needed"),
+        "{prompt}"
+    );
     // The stored definition names the contracts; it does not hold their texts.
     let bundle = String::from_utf8(compiled.bundle).expect("text");
     assert!(!bundle.contains("### Evidence"), "{bundle}");
@@ -200,15 +251,25 @@ fn s4_17_contracts_are_part_of_the_prompt() {
 #[test]
 fn s4_08_the_plan_comes_back_from_the_definition_and_the_stored_input() {
     for name in FLOWS {
-        let before = Library::new().compile(None, name, Size::Medium, true).expect("it compiles");
+        let before = Library::new()
+            .compile(None, name, Size::Medium, true)
+            .expect("it compiles");
         let library = Library::new();
         assert!(!library.has(&before.flow.hash));
         library.restore(&before.bundle).expect("restored");
         assert!(library.has(&before.flow.hash));
-        let after = library.compile(None, name, Size::Medium, true).expect("it compiles");
+        let after = library
+            .compile(None, name, Size::Medium, true)
+            .expect("it compiles");
         assert_eq!(before, after);
-        assert_eq!(library.current_hash(None, name, Size::Medium, true), Some(before.flow.hash.clone()));
-        assert_ne!(library.current_hash(None, name, Size::Large, true), Some(before.flow.hash));
+        assert_eq!(
+            library.current_hash(None, name, Size::Medium, true),
+            Some(before.flow.hash.clone())
+        );
+        assert_ne!(
+            library.current_hash(None, name, Size::Large, true),
+            Some(before.flow.hash)
+        );
         assert_eq!(library.current_hash(None, "absent", Size::Small, false), None);
     }
 }
@@ -216,21 +277,35 @@ fn s4_08_the_plan_comes_back_from_the_definition_and_the_stored_input() {
 #[test]
 fn s4_24_the_report_names_the_model_of_the_run() {
     let library = Library::new();
-    let compiled = library.compile(None, "review", Size::Small, false).expect("it compiles");
+    let compiled = library
+        .compile(None, "review", Size::Small, false)
+        .expect("it compiles");
     let mut run = start(&library, &compiled, input(Size::Small, false, Some("opus-9")));
     walk(&library, "review", &mut run);
-    assert!(library.report(&run).expect("a report").contains("- **Model:** opus-9\n"));
+    assert!(
+        library
+            .report(&run)
+            .expect("a report")
+            .contains("- **Model:** opus-9\n")
+    );
     assert_eq!(library.report_json(&run).expect("a report")["model"], "opus-9");
 
     let run = start(&library, &compiled, input(Size::Small, false, None));
-    assert!(library.report(&run).expect("a report").contains("- **Model:** agent default\n"));
+    assert!(
+        library
+            .report(&run)
+            .expect("a report")
+            .contains("- **Model:** agent default\n")
+    );
 }
 
 #[test]
 fn reports_read_as_they_are_meant() {
     for name in FLOWS {
         let library = Library::new();
-        let compiled = library.compile(None, name, Size::Small, false).expect("it compiles");
+        let compiled = library
+            .compile(None, name, Size::Small, false)
+            .expect("it compiles");
         let mut run = start(&library, &compiled, input(Size::Small, false, None));
         walk(&library, name, &mut run);
         insta::assert_snapshot!(format!("report_{name}"), library.report(&run).expect("a report"));

@@ -48,7 +48,7 @@ macro_rules! diagnostics {
         #[test]
         fn $name() {
             let others: &[&[(&str, &str)]] = &[$($others)?];
-            insta::assert_snapshot!(shown(&$flow, &others.concat()));
+            insta::assert_snapshot!(shown(&String::from($flow), &others.concat()));
         }
     )*};
 }
@@ -58,9 +58,9 @@ diagnostics! {
     several_unknown_fields_at_once: format!("{HEAD}sumary = \"x\"\n{}", ask("one", "promt = \"x\"\nzzz = 1"));
     an_unknown_field_of_a_retry: flow(&ask("one", "retry = { max = 1, bsae = \"5s\" }"));
     a_wrong_type: flow(&ask("one", "needs = \"two\"\ntimeout = 20\nskip_when_fast = \"yes\""));
-    no_toml_at_all: "name = \"mine\ncategory == 3\n".to_owned();
-    nothing_in_it: String::new();
-    no_step: HEAD.to_owned();
+    no_toml_at_all: "name = \"mine\ncategory == 3\n";
+    nothing_in_it: "";
+    no_step: HEAD;
     a_step_without_id_and_kind: flow("[[step]]\nprompt = \"x\"\n");
     a_step_as_a_plain_table: flow("[step]\nid = \"one\"\nkind = \"agent\"\n");
     an_unknown_kind: flow("[[step]]\nid = \"one\"\nkind = \"agnet\"\nprompt = \"x\"\n");
@@ -113,12 +113,40 @@ diagnostics! {
 #[test]
 fn an_unknown_flow_names_the_nearest() {
     let folder = project(&flow(&ask("a", "")), &[]);
-    let wrong = |name| Library::new().compile(Some(folder.path()), name, Size::Small, false).expect_err("unknown");
+    let wrong = |name| {
+        Library::new()
+            .compile(Some(folder.path()), name, Size::Small, false)
+            .expect_err("unknown")
+    };
     let near = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    assert_eq!(wrong("reviev"), DefinitionError::Unknown { name: "reviev".to_owned(), near: near(&["review"]) });
-    assert_eq!(wrong("mien"), DefinitionError::Unknown { name: "mien".to_owned(), near: near(&["mine"]) });
-    assert_eq!(wrong("../mine"), DefinitionError::Unknown { name: "../mine".to_owned(), near: Vec::new() });
-    assert_eq!(wrong(""), DefinitionError::Unknown { name: String::new(), near: Vec::new() });
+    assert_eq!(
+        wrong("reviev"),
+        DefinitionError::Unknown {
+            name: "reviev".to_owned(),
+            near: near(&["review"])
+        }
+    );
+    assert_eq!(
+        wrong("mien"),
+        DefinitionError::Unknown {
+            name: "mien".to_owned(),
+            near: near(&["mine"])
+        }
+    );
+    assert_eq!(
+        wrong("../mine"),
+        DefinitionError::Unknown {
+            name: "../mine".to_owned(),
+            near: Vec::new()
+        }
+    );
+    assert_eq!(
+        wrong(""),
+        DefinitionError::Unknown {
+            name: String::new(),
+            near: Vec::new()
+        }
+    );
 }
 
 #[test]
@@ -136,9 +164,33 @@ fn a_link_in_a_project_leads_nowhere() {
 
 #[test]
 fn a_broken_flow_is_listed_with_what_is_wrong() {
-    let folder = project("name = 3\n", &[(".partita/flows/fine.toml", &flow(&ask("a", "")).replace("mine", "fine"))]);
+    let folder = project(
+        "name = 3\n",
+        &[(
+            ".partita/flows/fine.toml",
+            &flow(&ask("a", "")).replace("mine", "fine"),
+        )],
+    );
     let listed = Library::new().list(Some(folder.path()));
-    let names: Vec<(&str, bool)> = listed.iter().map(|flow| (flow.name.as_str(), flow.card.is_ok())).collect();
-    assert_eq!(names, [("fine", true), ("fix", true), ("investigate", true), ("mine", false), ("review", true)]);
-    assert!(listed[3].card.as_ref().expect_err("broken").contains(".partita/flows/mine.toml:1:8"));
+    let names: Vec<(&str, bool)> = listed
+        .iter()
+        .map(|flow| (flow.name.as_str(), flow.card.is_ok()))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            ("fine", true),
+            ("fix", true),
+            ("investigate", true),
+            ("mine", false),
+            ("review", true)
+        ]
+    );
+    assert!(
+        listed[3]
+            .card
+            .as_ref()
+            .expect_err("broken")
+            .contains(".partita/flows/mine.toml:1:8")
+    );
 }

@@ -33,13 +33,17 @@ fn run_input(extra: &[(&str, Value)]) -> RunInput {
         fast: false,
         agent: Name::from("rehearsal"),
         model: None,
-        extra: extra.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+        extra: extra
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect(),
     }
 }
 
 #[test]
 fn the_documented_example_is_a_flow() {
-    let (_, compiled) = compile_as("modernise", &documented_example()).unwrap_or_else(|error| panic!("{error}"));
+    let (_, compiled) =
+        compile_as("modernise", &documented_example()).unwrap_or_else(|error| panic!("{error}"));
     let ids: Vec<&str> = compiled.plan.steps.iter().map(|step| step.id.as_str()).collect();
     assert_eq!(ids, ["scan", "agreed", "replace", "together", "checked"]);
 }
@@ -47,16 +51,27 @@ fn the_documented_example_is_a_flow() {
 #[test]
 fn a_22_commands_of_a_project_are_bound_to_their_content() {
     let example = documented_example();
-    let brought = |flow: &str| compile_as("modernise", flow).expect("a flow").1.untrusted_commands.expect("commands");
+    let brought = |flow: &str| {
+        compile_as("modernise", flow)
+            .expect("a flow")
+            .1
+            .untrusted_commands
+            .expect("commands")
+    };
     let before = brought(&example);
-    assert_eq!(before.shown, [
-        "step `checked`: {{ input.check }} && ! grep -rn -- {{ input.old }} .",
-        "default of input `check`: true",
-    ]);
-    assert_eq!(brought(&example.replace("modernise", "modernise")), before);
+    assert_eq!(
+        before.shown,
+        [
+            "step `checked`: {{ input.check }} && ! grep -rn -- {{ input.old }} .",
+            "default of input `check`: true",
+        ]
+    );
     assert_eq!(brought(&example.replace("Replace `", "Change `")), before);
     assert_ne!(brought(&example.replace("grep -rn", "grep -r")).hash, before.hash);
-    assert_ne!(brought(&example.replace("default = \"true\"", "default = \"sh x\"")).hash, before.hash);
+    assert_ne!(
+        brought(&example.replace("default = \"true\"", "default = \"sh x\"")).hash,
+        before.hash
+    );
 }
 
 #[test]
@@ -64,13 +79,22 @@ fn an_input_is_checked_and_completed() {
     let (library, compiled) = compile_as("modernise", &documented_example()).expect("a flow");
     let check = |extra: &[(&str, Value)]| {
         let mut input = run_input(extra);
-        library.check_input(&compiled.flow, &mut input).map(|()| input.extra).map_err(|error| error.to_string())
+        library
+            .check_input(&compiled.flow, &mut input)
+            .map(|()| input.extra)
+            .map_err(|error| error.to_string())
     };
     assert_eq!(
         check(&[("old", Value::from("f"))]),
-        Ok(BTreeMap::from([("check".to_owned(), Value::from("true")), ("old".to_owned(), Value::from("f"))]))
+        Ok(BTreeMap::from([
+            ("check".to_owned(), Value::from("true")),
+            ("old".to_owned(), Value::from("f"))
+        ]))
     );
-    assert_eq!(check(&[]), Err("flow `modernise` needs the input `old` (the function to get rid of)".to_owned()));
+    assert_eq!(
+        check(&[]),
+        Err("flow `modernise` needs the input `old` (the function to get rid of)".to_owned())
+    );
     assert_eq!(
         check(&[("odl", Value::from("f"))]),
         Err("flow `modernise` takes no input `odl`: did you mean `old`?".to_owned())
@@ -82,7 +106,9 @@ fn an_input_is_checked_and_completed() {
     let mut empty = run_input(&[("old", Value::from("f"))]);
     empty.question = " ".to_owned();
     assert_eq!(
-        library.check_input(&compiled.flow, &mut empty).map_err(|error| error.to_string()),
+        library
+            .check_input(&compiled.flow, &mut empty)
+            .map_err(|error| error.to_string()),
         Err("flow `modernise` needs a question: what should it look into?".to_owned())
     );
     empty.question = "x".repeat(64_001);
@@ -97,7 +123,10 @@ fn the_published_schema_is_the_formats() {
         std::fs::write(&path, &schema).expect("written");
     }
     let published = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(published == schema, "docs/flow.schema.json is stale: run the tests with INSTA_UPDATE=always");
+    assert!(
+        published == schema,
+        "docs/flow.schema.json is stale: run the tests with INSTA_UPDATE=always"
+    );
 }
 
 fn validator() -> jsonschema::Validator {
@@ -117,14 +146,19 @@ fn the_schema_takes_what_the_reader_takes() {
         std::fs::read_to_string(path).expect("a flow")
     });
     for flow in built_in.into_iter().chain([documented_example()]) {
-        let problems: Vec<String> = validator.iter_errors(&as_json(&flow)).map(|error| error.to_string()).collect();
+        let problems: Vec<String> = validator
+            .iter_errors(&as_json(&flow))
+            .map(|error| error.to_string())
+            .collect();
         assert_eq!(problems, Vec::<String>::new(), "{flow}");
     }
 }
 
 /// The names that the reader suggests when it meets one that nobody would write.
 fn names_of_the_reader(flow: &str) -> Vec<String> {
-    let shown = compile_as("mine", flow).expect_err("an unknown field").to_string();
+    let shown = compile_as("mine", flow)
+        .expect_err("an unknown field")
+        .to_string();
     let start = shown.find("help: there are ").expect("all names") + "help: there are ".len();
     let list = shown[start..].split("\n\n").next().unwrap_or_default();
     let mut names: Vec<String> = list.split('`').skip(1).step_by(2).map(str::to_owned).collect();
@@ -134,7 +168,10 @@ fn names_of_the_reader(flow: &str) -> Vec<String> {
 
 fn names_of_the_schema(pointer: &str) -> Vec<String> {
     let schema = flow_schema();
-    let properties = schema.pointer(pointer).and_then(serde_json::Value::as_object).expect(pointer);
+    let properties = schema
+        .pointer(pointer)
+        .and_then(serde_json::Value::as_object)
+        .expect(pointer);
     let mut names: Vec<String> = properties.keys().cloned().collect();
     names.sort();
     names
@@ -147,20 +184,37 @@ fn the_schema_knows_the_readers_fields_and_no_others() {
     for (flow, pointer) in [
         (format!("{head}qqqqqq = 1\n{step}"), "/properties"),
         (format!("{head}{step}qqqqqq = 1\n"), "/$defs/Step/properties"),
-        (format!("{head}[input.x]\nqqqqqq = 1\n{step}"), "/$defs/Input/properties"),
-        (format!("{head}{step}retry = {{ qqqqqq = 1 }}\n"), "/$defs/Retry/properties"),
+        (
+            format!("{head}[input.x]\nqqqqqq = 1\n{step}"),
+            "/$defs/Input/properties",
+        ),
+        (
+            format!("{head}{step}retry = {{ qqqqqq = 1 }}\n"),
+            "/$defs/Retry/properties",
+        ),
         (format!("{head}{step}[size.qqqqqq]\n"), "/$defs/Sizes/properties"),
     ] {
-        assert_eq!(names_of_the_reader(&flow), names_of_the_schema(pointer), "{pointer}");
+        assert_eq!(
+            names_of_the_reader(&flow),
+            names_of_the_schema(pointer),
+            "{pointer}"
+        );
     }
 }
 
 #[test]
 fn every_field_is_documented() {
     let text = std::fs::read_to_string(root().join("docs/flows.md")).expect("the document");
-    for pointer in ["/$defs/Step/properties", "/$defs/Input/properties", "/$defs/Retry/properties", "/properties"] {
+    for pointer in [
+        "/$defs/Step/properties",
+        "/$defs/Input/properties",
+        "/$defs/Retry/properties",
+        "/properties",
+    ] {
         for name in names_of_the_schema(pointer) {
-            let is_named = [format!("`{name}`"), format!("[{name}."), format!("[[{name}]]")].iter().any(|it| text.contains(it));
+            let is_named = [format!("`{name}`"), format!("[{name}."), format!("[[{name}]]")]
+                .iter()
+                .any(|it| text.contains(it));
             assert!(is_named, "`{name}` is not documented");
         }
     }

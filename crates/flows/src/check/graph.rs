@@ -14,7 +14,11 @@ impl Graph {
 
     /// The steps in order; of those that could be next, the one written first.
     pub(crate) fn order(&self) -> Result<Vec<usize>, Vec<usize>> {
-        let mut open: Vec<BTreeSet<usize>> = self.needs.iter().map(|needs| needs.iter().copied().collect()).collect();
+        let mut open: Vec<BTreeSet<usize>> = self
+            .needs
+            .iter()
+            .map(|needs| needs.iter().copied().collect())
+            .collect();
         let mut ready: BTreeSet<usize> = (0..open.len()).filter(|step| open[*step].is_empty()).collect();
         let mut needed_by: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (step, needs) in open.iter().enumerate() {
@@ -32,7 +36,11 @@ impl Graph {
                 }
             }
         }
-        if order.len() == open.len() { Ok(order) } else { Err(self.circle(&open)) }
+        if order.len() == open.len() {
+            Ok(order)
+        } else {
+            Err(self.circle(&open))
+        }
     }
 
     /// A shortest circle among the steps that could not be ordered: `[a, b, c, a]`, from the step written first.
@@ -98,15 +106,27 @@ mod tests {
 
     #[test]
     fn steps_keep_their_order_unless_they_need_each_other() {
-        assert_eq!(Graph::new(vec![vec![], vec![], vec![]]).order(), Ok(vec![0, 1, 2]));
-        assert_eq!(Graph::new(vec![vec![2], vec![], vec![]]).order(), Ok(vec![1, 2, 0]));
+        assert_eq!(
+            Graph::new(vec![vec![], vec![], vec![]]).order(),
+            Ok(vec![0, 1, 2])
+        );
+        assert_eq!(
+            Graph::new(vec![vec![2], vec![], vec![]]).order(),
+            Ok(vec![1, 2, 0])
+        );
     }
 
     #[test]
     fn a_circle_is_shown_from_step_to_step() {
-        assert_eq!(Graph::new(vec![vec![1], vec![2], vec![0]]).order(), Err(vec![0, 1, 2, 0]));
+        assert_eq!(
+            Graph::new(vec![vec![1], vec![2], vec![0]]).order(),
+            Err(vec![0, 1, 2, 0])
+        );
         assert_eq!(Graph::new(vec![vec![], vec![1]]).order(), Err(vec![1, 1]));
-        assert_eq!(Graph::new(vec![vec![1], vec![2], vec![3], vec![1]]).order(), Err(vec![1, 2, 3, 1]));
+        assert_eq!(
+            Graph::new(vec![vec![1], vec![2], vec![3], vec![1]]).order(),
+            Err(vec![1, 2, 3, 1])
+        );
     }
 
     proptest! {

@@ -29,14 +29,20 @@ pub(crate) struct Checker<'a> {
 
 /// Names that mean something of their own in expressions and templates.
 const RESERVED: [&str; 15] = [
-    "and", "before", "else", "false", "if", "in", "input", "is", "item", "loop", "none", "not", "null", "or", "run",
+    "and", "before", "else", "false", "if", "in", "input", "is", "item", "loop", "none", "not", "null", "or",
+    "run",
 ];
 const RESERVED_TOO: [&str; 4] = ["self", "size", "super", "true"];
 const STEPS_MAX: usize = 100;
 
 /// Checks a flow. None when there are problems.
 pub(crate) fn check(text: &str, file: &FlowFile, places: &Places, problems: &Problems) -> Option<Checked> {
-    let checker = Checker { text, file, places, problems };
+    let checker = Checker {
+        text,
+        file,
+        places,
+        problems,
+    };
     let head = checker.head();
     let steps = checker.steps();
     let head = head?;
@@ -46,7 +52,11 @@ pub(crate) fn check(text: &str, file: &FlowFile, places: &Places, problems: &Pro
         version: file.version,
         category: head.category,
         summary: head.summary,
-        sizes: file.sizes.iter().map(|(size, values)| (*size, values.value.clone())).collect(),
+        sizes: file
+            .sizes
+            .iter()
+            .map(|(size, values)| (*size, values.value.clone()))
+            .collect(),
         inputs: head.inputs,
         steps,
     })
@@ -106,7 +116,11 @@ impl Checker<'_> {
             if !is_name(id) {
                 self.problems.add(
                     self.problems
-                        .at(step.id.at.clone(), format!("`{id}` cannot be the id of a step"), "not a name")
+                        .at(
+                            step.id.at.clone(),
+                            format!("`{id}` cannot be the id of a step"),
+                            "not a name",
+                        )
                         .hint("small letters, digits and `_`, a letter first, 40 at most".to_owned()),
                 );
             } else if RESERVED.contains(&id) || RESERVED_TOO.contains(&id) {
@@ -119,7 +133,11 @@ impl Checker<'_> {
             if let Some(first) = known.insert(id, &step.id) {
                 self.problems.add(
                     self.problems
-                        .at(step.id.at.clone(), format!("two steps are called `{id}`"), "again here")
+                        .at(
+                            step.id.at.clone(),
+                            format!("two steps are called `{id}`"),
+                            "again here",
+                        )
                         .also(first.at.clone(), "first here"),
                 );
             }
@@ -128,16 +146,28 @@ impl Checker<'_> {
 
     /// What each step needs, by number; what is not known is said and left out.
     fn needs(&self) -> Vec<Vec<usize>> {
-        self.file.steps.iter().map(|step| step.needs.iter().filter_map(|need| self.need(need)).collect()).collect()
+        self.file
+            .steps
+            .iter()
+            .map(|step| step.needs.iter().filter_map(|need| self.need(need)).collect())
+            .collect()
     }
 
     fn need(&self, need: &At<String>) -> Option<usize> {
-        let found = self.file.steps.iter().position(|step| step.id.value == need.value);
+        let found = self
+            .file
+            .steps
+            .iter()
+            .position(|step| step.id.value == need.value);
         if found.is_none() {
             let ids = self.file.steps.iter().map(|step| step.id.value.as_str());
             self.problems.add(
                 self.problems
-                    .at(need.at.clone(), format!("`needs` names an unknown step `{}`", need.value), "no such step")
+                    .at(
+                        need.at.clone(),
+                        format!("`needs` names an unknown step `{}`", need.value),
+                        "no such step",
+                    )
                     .hint(near::hint(&need.value, ids)),
             );
         }
@@ -145,14 +175,24 @@ impl Checker<'_> {
     }
 
     fn circle(&self, circle: &[usize]) {
-        let ids: Vec<&str> = circle.iter().map(|index| self.file.steps[*index].id.value.as_str()).collect();
+        let ids: Vec<&str> = circle
+            .iter()
+            .map(|index| self.file.steps[*index].id.value.as_str())
+            .collect();
         let mut places = circle.windows(2).filter_map(|pair| {
             let needed = self.file.steps[pair[1]].id.value.as_str();
-            self.file.steps[pair[0]].needs.iter().find(|need| need.value == needed)
+            self.file.steps[pair[0]]
+                .needs
+                .iter()
+                .find(|need| need.value == needed)
         });
         let Some(first) = places.next() else { return };
         let message = format!("the steps need each other in a circle: {}", ids.join(" → "));
-        let mut problem = self.problems.at(first.at.clone(), message, format!("`{}` needs `{}`", ids[0], ids[1]));
+        let mut problem = self.problems.at(
+            first.at.clone(),
+            message,
+            format!("`{}` needs `{}`", ids[0], ids[1]),
+        );
         for (place, pair) in places.zip(ids.windows(2).skip(1)) {
             problem = problem.also(place.at.clone(), format!("`{}` needs `{}`", pair[0], pair[1]));
         }
@@ -161,7 +201,10 @@ impl Checker<'_> {
 
     /// What expressions of a step see: the input, the size, and the steps before it.
     fn scope(&self, before: &BTreeSet<usize>, shapes: &BTreeMap<usize, Shape>) -> BTreeMap<String, Shape> {
-        let mut scope = BTreeMap::from([("input".to_owned(), self.input_shape()), ("size".to_owned(), self.size_shape())]);
+        let mut scope = BTreeMap::from([
+            ("input".to_owned(), self.input_shape()),
+            ("size".to_owned(), self.size_shape()),
+        ]);
         for index in before {
             let shape = shapes.get(index).cloned().unwrap_or(Shape::Any);
             scope.insert(self.file.steps[*index].id.value.clone(), shape);
@@ -172,7 +215,11 @@ impl Checker<'_> {
     /// What a fold over the step's needs gives.
     fn fold_shape(&self, step: &StepFile, shapes: &BTreeMap<usize, Shape>) -> Shape {
         let items = step.needs.iter().filter_map(|need| {
-            let index = self.file.steps.iter().position(|other| other.id.value == need.value)?;
+            let index = self
+                .file
+                .steps
+                .iter()
+                .position(|other| other.id.value == need.value)?;
             let shape = shapes.get(&index)?;
             // A fan-out is folded instance by instance.
             let is_fan_out = self.file.steps[index].each.is_some();
@@ -188,7 +235,11 @@ impl Checker<'_> {
     /// Writers that work side by side need somebody who brings their changes together.
     fn merges(&self) {
         let is_writer = |step: &StepFile| {
-            step.each.is_some() && step.access.as_ref().is_some_and(|access| access.value == Access::Write)
+            step.each.is_some()
+                && step
+                    .access
+                    .as_ref()
+                    .is_some_and(|access| access.value == Access::Write)
         };
         let needs = |step: &StepFile, id: &str| step.needs.iter().any(|need| need.value == id);
         for writer in self.file.steps.iter().filter(|step| is_writer(step)) {
@@ -202,20 +253,40 @@ impl Checker<'_> {
                 self.problems.add(
                     self.problems
                         .at(
-                            writer.each.as_ref().map_or(writer.at.clone(), |each| each.at.clone()),
-                            format!("`{id}` writes in several working copies and nothing brings them together"),
+                            writer
+                                .each
+                                .as_ref()
+                                .map_or(writer.at.clone(), |each| each.at.clone()),
+                            format!(
+                                "`{id}` writes in several working copies and nothing brings them together"
+                            ),
                             "each instance changes files of its own",
                         )
-                        .hint(format!("add a step with `kind = \"merge\"` and `needs = [\"{id}\"]`")),
+                        .hint(format!(
+                            "add a step with `kind = \"merge\"` and `needs = [\"{id}\"]`"
+                        )),
                 );
             }
         }
-        for merge in self.file.steps.iter().filter(|step| step.kind.value == Kind::Merge) {
-            let has_writer = self.file.steps.iter().any(|step| is_writer(step) && needs(merge, &step.id.value));
+        for merge in self
+            .file
+            .steps
+            .iter()
+            .filter(|step| step.kind.value == Kind::Merge)
+        {
+            let has_writer = self
+                .file
+                .steps
+                .iter()
+                .any(|step| is_writer(step) && needs(merge, &step.id.value));
             if !has_writer {
                 self.problems.add(
                     self.problems
-                        .at(merge.kind.at.clone(), format!("`{}` has nothing to merge", merge.id.value), "a merge")
+                        .at(
+                            merge.kind.at.clone(),
+                            format!("`{}` has nothing to merge", merge.id.value),
+                            "a merge",
+                        )
                         .hint("a merge needs a step with both `each` and `access = \"write\"`".to_owned()),
                 );
             }
@@ -227,7 +298,9 @@ impl Checker<'_> {
 pub(crate) fn is_name(text: &str) -> bool {
     text.len() <= 40
         && text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && text
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }
 
 /// The kind as the rules know it; none for kinds of a later version.

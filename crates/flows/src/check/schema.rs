@@ -13,7 +13,11 @@ impl Checker<'_> {
         if let (Some(file), Some(table)) = (&step.output, &step.output_schema) {
             self.problems.add(
                 self.problems
-                    .at(table.at.clone(), "`output` and `output_schema` say the same thing", "use one of them")
+                    .at(
+                        table.at.clone(),
+                        "`output` and `output_schema` say the same thing",
+                        "use one of them",
+                    )
                     .also(file.at.clone(), "the other one"),
             );
             return None;
@@ -22,8 +26,12 @@ impl Checker<'_> {
             return match OutputSchema::compile(&to_json(&table.value)) {
                 Ok(schema) => Some(Arc::new(schema)),
                 Err(why) => {
-                    let message = format!("`output_schema` of step `{}` is no JSON schema: {why}", step.id.value);
-                    self.problems.add(self.problems.at(table.at.clone(), message, "here"));
+                    let message = format!(
+                        "`output_schema` of step `{}` is no JSON schema: {why}",
+                        step.id.value
+                    );
+                    self.problems
+                        .add(self.problems.at(table.at.clone(), message, "here"));
                     None
                 }
             };
@@ -51,7 +59,8 @@ impl Checker<'_> {
                 let source = SourceText::new(&label, &text);
                 let at = offset(&text, error.line(), error.column());
                 let message = format!("the schema `{}` is no JSON", path.value);
-                self.problems.add(Problem::new(&source, at..at, message, reason(&error)));
+                self.problems
+                    .add(Problem::new(&source, at..at, message, reason(&error)));
                 return None;
             }
         };
@@ -59,7 +68,8 @@ impl Checker<'_> {
             Ok(schema) => Some(Arc::new(schema)),
             Err(why) => {
                 let message = format!("the schema `{}` is no JSON schema: {why}", path.value);
-                self.problems.add(self.problems.at(path.at.clone(), message, "named here"));
+                self.problems
+                    .add(self.problems.at(path.at.clone(), message, "named here"));
                 None
             }
         }
@@ -69,11 +79,16 @@ impl Checker<'_> {
 /// The message without the place, which the caret shows.
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    text.rsplit_once(" at line ").map_or(text.clone(), |(reason, _)| reason.to_owned())
+    text.rsplit_once(" at line ")
+        .map_or(text.clone(), |(reason, _)| reason.to_owned())
 }
 
 /// The byte of a line and column, both from one.
 fn offset(text: &str, line: usize, column: usize) -> usize {
-    let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let before: usize = text
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .map(str::len)
+        .sum();
     (before + column.saturating_sub(1)).min(text.len())
 }

@@ -31,24 +31,48 @@ impl Checker<'_> {
             }
             Some(_) | None => (None, None),
         };
-        let when = step.when.as_ref().and_then(|when| self.expression("when", when, names));
+        let when = step
+            .when
+            .as_ref()
+            .and_then(|when| self.expression("when", when, names));
         let texts = self.texts(step, names, item);
         let shape = self.output_shape(step, &texts, scope.map(|(_, fold)| fold));
         let plan = PlanStep {
-            title: step.title.as_ref().map_or_else(|| title_of(&step.id.value), |title| title.value.clone()),
-            needs: step.needs.iter().map(|need| Name::from(need.value.as_str())).collect(),
+            title: step
+                .title
+                .as_ref()
+                .map_or_else(|| title_of(&step.id.value), |title| title.value.clone()),
+            needs: step
+                .needs
+                .iter()
+                .map(|need| Name::from(need.value.as_str()))
+                .collect(),
             each,
             when,
-            trigger: step.trigger.as_ref().map_or(Trigger::AllSuccess, |trigger| trigger.value),
+            trigger: step
+                .trigger
+                .as_ref()
+                .map_or(Trigger::AllSuccess, |trigger| trigger.value),
             retry: self.retry(step.retry.as_ref()),
             access: step.access.as_ref().map_or(Access::Read, |access| access.value),
             network: self.network(step),
-            agents: step.agents.iter().map(|agent| Name::from(agent.value.as_str())).collect(),
+            agents: step
+                .agents
+                .iter()
+                .map(|agent| Name::from(agent.value.as_str()))
+                .collect(),
             model: step.model.as_ref().map(|model| model.value.clone()),
             gate: step.gate.is_some(),
             ..self.timed(step)
         };
-        (CheckedStep { plan, texts, is_skipped_when_fast: step.skip_when_fast }, shape)
+        (
+            CheckedStep {
+                plan,
+                texts,
+                is_skipped_when_fast: step.skip_when_fast,
+            },
+            shape,
+        )
     }
 
     /// Fields that mean nothing for the kind are refused: they would be ignored in silence.
@@ -57,16 +81,28 @@ impl Checker<'_> {
         if kind == Kind::Subflow {
             self.problems.add(
                 self.problems
-                    .at(step.kind.at.clone(), "`subflow` is not available in this version", "not built yet")
+                    .at(
+                        step.kind.at.clone(),
+                        "`subflow` is not available in this version",
+                        "not built yet",
+                    )
                     .hint("write the steps of the other flow here".to_owned()),
             );
             return;
         }
         for (name, at, kinds) in present(step) {
             if !kinds.contains(&kind) {
-                let article = if matches!(kind, Kind::Agent | Kind::Approval) { "an" } else { "a" };
+                let article = if matches!(kind, Kind::Agent | Kind::Approval) {
+                    "an"
+                } else {
+                    "a"
+                };
                 let message = format!("`{name}` means nothing for {article} {} step", kind.word());
-                self.problems.add(self.problems.at(at, message, "not used").hint(instead(name, kind)));
+                self.problems.add(
+                    self.problems
+                        .at(at, message, "not used")
+                        .hint(instead(name, kind)),
+                );
             }
         }
         let missing = match kind {
@@ -78,18 +114,29 @@ impl Checker<'_> {
         if let Some(field) = missing {
             let message = format!("step `{}` has no `{field}`", step.id.value);
             let label = format!("every step of kind `{}` has one", kind.word());
-            self.problems.add(self.problems.at(step.kind.at.clone(), message, label));
+            self.problems
+                .add(self.problems.at(step.kind.at.clone(), message, label));
         }
     }
 
     /// Fields that do not fit each other.
     fn pairs_fit(&self, step: &StepFile) {
-        let is_read = step.access.as_ref().is_none_or(|access| access.value == Access::Read);
+        let is_read = step
+            .access
+            .as_ref()
+            .is_none_or(|access| access.value == Access::Read);
         if let (Some(gate), Kind::Agent, true) = (&step.gate, step.kind.value, is_read) {
             self.problems.add(
                 self.problems
-                    .at(gate.at.clone(), "a gate checks what a step wrote, and this step only reads", "nothing to check")
-                    .hint("give the step `access = \"write\"`, or make the gate a step of kind `command`".to_owned()),
+                    .at(
+                        gate.at.clone(),
+                        "a gate checks what a step wrote, and this step only reads",
+                        "nothing to check",
+                    )
+                    .hint(
+                        "give the step `access = \"write\"`, or make the gate a step of kind `command`"
+                            .to_owned(),
+                    ),
             );
         }
         let has_schema = step.output.is_some() || step.output_schema.is_some();
@@ -99,11 +146,14 @@ impl Checker<'_> {
                     let known = Contract::WORDS.iter().map(|(word, _)| *word);
                     let message = format!("there is no contract `{}`", contract.value);
                     self.problems.add(
-                        self.problems.at(contract.at.clone(), message, "not known").hint(near::hint(&contract.value, known)),
+                        self.problems
+                            .at(contract.at.clone(), message, "not known")
+                            .hint(near::hint(&contract.value, known)),
                     );
                 }
                 Some(Contract::Evidence) if !has_schema => {
-                    let message = "the contract `evidence` is checked on structured output, and this step has none";
+                    let message =
+                        "the contract `evidence` is checked on structured output, and this step has none";
                     self.problems.add(
                         self.problems
                             .at(contract.at.clone(), message, "nothing to check")
@@ -119,14 +169,21 @@ impl Checker<'_> {
         let scope = names.map(|names| {
             let mut scope = names.clone();
             let text = || Shape::Text;
-            scope.insert("run".to_owned(), Shape::map([("slug", text()), ("base", text()), ("head", text())]));
+            scope.insert(
+                "run".to_owned(),
+                Shape::map([("slug", text()), ("base", text()), ("head", text())]),
+            );
             scope.insert("before".to_owned(), Shape::Any);
             if let Some(item) = item {
                 scope.insert("item".to_owned(), item);
             }
             scope
         });
-        for (field, text) in [("prompt", &step.prompt), ("command", &step.command), ("gate", &step.gate)] {
+        for (field, text) in [
+            ("prompt", &step.prompt),
+            ("command", &step.command),
+            ("gate", &step.gate),
+        ] {
             if let Some(text) = text {
                 self.template(field, text, scope.as_ref());
             }
@@ -137,14 +194,25 @@ impl Checker<'_> {
             command: step.command.as_ref().map(|text| text.value.clone()),
             gate: step.gate.as_ref().map(|text| text.value.clone()),
             schema: self.schema(step),
-            contracts: step.contracts.iter().filter_map(|contract| Contract::parse(&contract.value)).collect(),
+            contracts: step
+                .contracts
+                .iter()
+                .filter_map(|contract| Contract::parse(&contract.value))
+                .collect(),
         }
     }
 
     fn persona(&self, name: Option<&At<String>>) -> Option<String> {
         let name = name?;
-        let is_plain = name.value.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-        let found = if is_plain { self.places.persona(&name.value) } else { Ok(None) };
+        let is_plain = name
+            .value
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        let found = if is_plain {
+            self.places.persona(&name.value)
+        } else {
+            Ok(None)
+        };
         match found {
             Ok(Some(text)) => return Some(text),
             Ok(None) => {
@@ -152,10 +220,14 @@ impl Checker<'_> {
                 let known = known.iter().map(String::as_str);
                 let message = format!("there is no persona `{}`", name.value);
                 self.problems.add(
-                    self.problems.at(name.at.clone(), message, "not found").hint(near::hint(&name.value, known)),
+                    self.problems
+                        .at(name.at.clone(), message, "not found")
+                        .hint(near::hint(&name.value, known)),
                 );
             }
-            Err(why) => self.problems.add(self.problems.at(name.at.clone(), why, "named here")),
+            Err(why) => self
+                .problems
+                .add(self.problems.at(name.at.clone(), why, "named here")),
         }
         None
     }
@@ -170,7 +242,11 @@ impl Checker<'_> {
             Kind::Fold => fold.cloned().unwrap_or(Shape::Any),
             Kind::Merge | Kind::Approval | Kind::Subflow => Shape::Any,
         };
-        if step.each.is_some() { Shape::list(one) } else { one }
+        if step.each.is_some() {
+            Shape::list(one)
+        } else {
+            one
+        }
     }
 
     fn retry(&self, retry: Option<&RetryFile>) -> Retry {
@@ -178,27 +254,49 @@ impl Checker<'_> {
         let Some(retry) = retry else { return usual };
         if let Some(max) = retry.max.as_ref().filter(|max| max.value > RETRIES_MAX) {
             let message = format!("`max` is at most {RETRIES_MAX}");
-            self.problems.add(self.problems.at(max.at.clone(), message, "too many"));
+            self.problems
+                .add(self.problems.at(max.at.clone(), message, "too many"));
         }
-        let base_ms = self.duration("base", retry.base.as_ref(), PAUSE_MS).unwrap_or(usual.base_ms);
-        let cap_ms = self.duration("cap", retry.cap.as_ref(), PAUSE_MS).unwrap_or(usual.cap_ms.max(base_ms));
+        let base_ms = self
+            .duration("base", retry.base.as_ref(), PAUSE_MS)
+            .unwrap_or(usual.base_ms);
+        let cap_ms = self
+            .duration("cap", retry.cap.as_ref(), PAUSE_MS)
+            .unwrap_or(usual.cap_ms.max(base_ms));
         if cap_ms < base_ms {
             let at = retry.cap.as_ref().map_or(retry.at.clone(), |cap| cap.at.clone());
-            let message = format!("`cap` is shorter than `base`, which is {}", duration::written(base_ms));
+            let message = format!(
+                "`cap` is shorter than `base`, which is {}",
+                duration::written(base_ms)
+            );
             self.problems.add(self.problems.at(at, message, "too short"));
         }
-        Retry { max: retry.max.as_ref().map_or(usual.max, |max| max.value), base_ms, cap_ms }
+        Retry {
+            max: retry.max.as_ref().map_or(usual.max, |max| max.value),
+            base_ms,
+            cap_ms,
+        }
     }
 
     /// A step of the right kind with its limits of time.
     fn timed(&self, step: &StepFile) -> PlanStep {
         let kind = rules_kind(step.kind.value).unwrap_or(StepKind::Approval);
         let usual = PlanStep::new(step.id.value.as_str(), kind);
-        let timeout_ms = self.duration("timeout", step.timeout.as_ref(), TIMEOUT_MS).unwrap_or(usual.timeout_ms);
+        let timeout_ms = self
+            .duration("timeout", step.timeout.as_ref(), TIMEOUT_MS)
+            .unwrap_or(usual.timeout_ms);
         let idle = self.duration("idle_timeout", step.idle_timeout.as_ref(), TIMEOUT_MS);
         // A command may well be silent for as long as it runs: a build without output is no stuck agent.
-        let idle_usual = if kind == StepKind::Command { timeout_ms } else { usual.idle_timeout_ms.min(timeout_ms) };
-        PlanStep { timeout_ms, idle_timeout_ms: idle.unwrap_or(idle_usual), ..usual }
+        let idle_usual = if kind == StepKind::Command {
+            timeout_ms
+        } else {
+            usual.idle_timeout_ms.min(timeout_ms)
+        };
+        PlanStep {
+            timeout_ms,
+            idle_timeout_ms: idle.unwrap_or(idle_usual),
+            ..usual
+        }
     }
 
     fn duration(&self, name: &str, text: Option<&At<String>>, bounds: RangeInclusive<u64>) -> Option<u64> {
@@ -207,19 +305,30 @@ impl Checker<'_> {
             Ok(length_ms) => Some(length_ms),
             Err(why) => {
                 let message = format!("`{name}` is no duration: {why}");
-                self.problems.add(self.problems.at(text.at.clone(), message, "here"));
+                self.problems
+                    .add(self.problems.at(text.at.clone(), message, "here"));
                 None
             }
         }
     }
 
     fn network(&self, step: &StepFile) -> Network {
-        let usual = if step.kind.value == Kind::Command { Network::None } else { Network::Open };
-        let Some(network) = &step.network else { return usual };
+        let usual = if step.kind.value == Kind::Command {
+            Network::None
+        } else {
+            Network::Open
+        };
+        let Some(network) = &step.network else {
+            return usual;
+        };
         network.value.unwrap_or_else(|| {
             self.problems.add(
                 self.problems
-                    .at(network.at.clone(), "`network = \"provider\"` is not available in this version", "not built yet")
+                    .at(
+                        network.at.clone(),
+                        "`network = \"provider\"` is not available in this version",
+                        "not built yet",
+                    )
                     .hint("there are `none` and `open`".to_owned()),
             );
             usual
@@ -230,12 +339,15 @@ impl Checker<'_> {
 const AGENT: &[Kind] = &[Kind::Agent];
 const WITH_TASK: &[Kind] = &[Kind::Agent, Kind::Command];
 
-/// The fields that a step has and that not every kind may have, with the kinds that may.
-fn present(step: &StepFile) -> Vec<(&'static str, Range<usize>, &'static [Kind])> {
+/// A field's name, its place, and the kinds of step that may have it.
+type Field<P> = (&'static str, P, &'static [Kind]);
+
+/// The fields that a step has and that not every kind may have.
+fn present(step: &StepFile) -> Vec<Field<Range<usize>>> {
     fn at<T>(field: Option<&At<T>>) -> Option<Range<usize>> {
         field.map(|field| field.at.clone())
     }
-    let fields: [(&'static str, Option<Range<usize>>, &'static [Kind]); 15] = [
+    let fields: [Field<Option<Range<usize>>>; 15] = [
         ("each", at(step.each.as_ref()), WITH_TASK),
         ("persona", at(step.persona.as_ref()), AGENT),
         ("access", at(step.access.as_ref()), WITH_TASK),
@@ -245,14 +357,21 @@ fn present(step: &StepFile) -> Vec<(&'static str, Range<usize>, &'static [Kind])
         ("output_schema", at(step.output_schema.as_ref()), WITH_TASK),
         ("contracts", at(step.contracts.first()), AGENT),
         ("gate", at(step.gate.as_ref()), AGENT),
-        ("retry", step.retry.as_ref().map(|retry| retry.at.clone()), WITH_TASK),
+        (
+            "retry",
+            step.retry.as_ref().map(|retry| retry.at.clone()),
+            WITH_TASK,
+        ),
         ("timeout", at(step.timeout.as_ref()), WITH_TASK),
         ("idle_timeout", at(step.idle_timeout.as_ref()), WITH_TASK),
         ("agents", at(step.agents.first()), AGENT),
         ("model", at(step.model.as_ref()), AGENT),
         ("network", at(step.network.as_ref()), WITH_TASK),
     ];
-    fields.into_iter().filter_map(|(name, at, kinds)| Some((name, at?, kinds))).collect()
+    fields
+        .into_iter()
+        .filter_map(|(name, at, kinds)| Some((name, at?, kinds)))
+        .collect()
 }
 
 /// What to write instead of a field that means nothing.
@@ -263,7 +382,9 @@ fn instead(name: &str, kind: Kind) -> Option<String> {
         ("gate", Kind::Command) => "a command that fails fails its step: it is its own gate",
         ("prompt", Kind::Approval) => "the person reads the step's `title`",
         ("prompt", Kind::Command) => "what a command step runs stands in `command`",
-        ("command", Kind::Agent) => "a command that must pass stands in `gate`, or in a step of kind `command`",
+        ("command", Kind::Agent) => {
+            "a command that must pass stands in `gate`, or in a step of kind `command`"
+        }
         _ => return None,
     };
     Some(hint.to_owned())
@@ -273,5 +394,7 @@ fn instead(name: &str, kind: Kind) -> Option<String> {
 fn title_of(id: &str) -> String {
     let words = id.replace('_', " ");
     let mut letters = words.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+    letters.next().map_or(String::new(), |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }

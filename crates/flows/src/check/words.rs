@@ -15,9 +15,21 @@ use std::ops::Range;
 /// What a step's words may name.
 pub(super) type Scope = BTreeMap<String, Shape>;
 
+/// A text of the file that is an expression or a template, and the field it stands in.
+#[derive(Clone, Copy)]
+struct Words<'a> {
+    field: &'a str,
+    text: &'a At<String>,
+}
+
 impl Checker<'_> {
     /// Reads an expression and checks its names. Without a scope only its form is checked.
-    pub(super) fn expression(&self, field: &str, text: &At<String>, scope: Option<&Scope>) -> Option<Expression> {
+    pub(super) fn expression(
+        &self,
+        field: &str,
+        text: &At<String>,
+        scope: Option<&Scope>,
+    ) -> Option<Expression> {
         let expression = match Expression::parse(&text.value) {
             Ok(expression) => expression,
             Err(error) => {
@@ -30,7 +42,7 @@ impl Checker<'_> {
         let roots: Vec<String> = expression.roots().into_iter().map(str::to_owned).collect();
         for path in paths::paths(&text.value, 0..text.value.len(), Language::Expression) {
             if roots.iter().any(|root| root == path.root()) {
-                _ = self.path(field, text, &path, scope, Language::Expression);
+                _ = self.path(Words { field, text }, &path, scope, Language::Expression);
             }
         }
         Some(expression)
@@ -39,12 +51,16 @@ impl Checker<'_> {
     /// The shape of the items that `each` runs over.
     pub(super) fn each(&self, text: &At<String>, scope: Option<&Scope>) -> (Option<Expression>, Shape) {
         let expression = self.expression("each", text, scope);
-        let (Some(scope), Some(_)) = (scope, &expression) else { return (expression, Shape::Any) };
+        let (Some(scope), Some(_)) = (scope, &expression) else {
+            return (expression, Shape::Any);
+        };
         let whole = text.value.trim();
         let start = text.value.len() - text.value.trim_start().len();
         let found = paths::paths(&text.value, 0..text.value.len(), Language::Expression);
         let shape = match found.as_slice() {
-            [path] if path.at() == (start..start + whole.len()) => self.shape(path, scope, Language::Expression),
+            [path] if path.at() == (start..start + whole.len()) => {
+                self.shape(path, scope, Language::Expression)
+            }
             _ => Some(Shape::Bool),
         };
         match shape {
@@ -73,16 +89,22 @@ impl Checker<'_> {
         self.functions(field, text);
         let Some(scope) = scope else { return };
         let tags = paths::tags(&text.value);
-        let found: Vec<Path<'_>> = tags.into_iter().flat_map(|tag| paths::paths(&text.value, tag, Language::Template)).collect();
+        let found: Vec<Path<'_>> = tags
+            .into_iter()
+            .flat_map(|tag| paths::paths(&text.value, tag, Language::Template))
+            .collect();
         for name in names {
             let wanted: Vec<&str> = name.split('.').collect();
             let place = found.iter().find(|path| {
                 let names = path.parts.iter().map(|part| part.name);
-                names.clone().count() >= wanted.len() && names.zip(&wanted).all(|(name, wanted)| name == Some(*wanted))
+                names.clone().count() >= wanted.len()
+                    && names.zip(&wanted).all(|(name, wanted)| name == Some(*wanted))
             });
             if let Some(path) = place {
-                let cut = Path { parts: path.parts[..wanted.len()].to_vec() };
-                _ = self.path(field, text, &cut, scope, Language::Template);
+                let cut = Path {
+                    parts: path.parts[..wanted.len()].to_vec(),
+                };
+                _ = self.path(Words { field, text }, &cut, scope, Language::Template);
             }
         }
     }
@@ -104,27 +126,33 @@ impl Checker<'_> {
                 if name != "not" && !known.contains(&name) {
                     let message = format!("`{field}` uses an unknown {what} `{name}`");
                     let problem = self.inside(text, at, message, "not known");
-                    self.problems.add(problem.hint(near::hint(name, known.iter().copied())));
+                    self.problems
+                        .add(problem.hint(near::hint(name, known.iter().copied())));
                 }
             }
         }
     }
 
     /// Follows a path and says where it goes astray.
-    fn path(&self, field: &str, text: &At<String>, path: &Path<'_>, scope: &Scope, language: Language) -> Option<Shape> {
+    fn path(&self, words: Words<'_>, path: &Path<'_>, scope: &Scope, language: Language) -> Option<Shape> {
+        let Words { field, text } = words;
         let root = path.root();
         let Some(shape) = scope.get(root) else {
             let at = path.parts.first().map_or(0..0, |part| part.at.clone());
-            self.problems.add(self.unknown(field, text, at, root, scope));
+            self.problems.add(self.unknown(words, at, root, scope));
             return None;
         };
         match shape.follow(&steps(path), language) {
             Ok(shape) => Some(shape),
             Err(astray) => {
-                let at = path.parts.get(astray.part + 1).map_or(path.at(), |part| part.at.clone());
+                let at = path
+                    .parts
+                    .get(astray.part + 1)
+                    .map_or(path.at(), |part| part.at.clone());
                 let shown = &text.value[path.at()];
                 let message = format!("`{field}` names `{shown}`: {}", astray.message);
-                self.problems.add(self.inside(text, at, message, "not there").hint(astray.hint));
+                self.problems
+                    .add(self.inside(text, at, message, "not there").hint(astray.hint));
                 None
             }
         }
@@ -134,7 +162,8 @@ impl Checker<'_> {
         scope.get(path.root())?.follow(&steps(path), language).ok()
     }
 
-    fn unknown(&self, field: &str, text: &At<String>, at: Range<usize>, name: &str, scope: &Scope) -> Problem {
+    fn unknown(&self, words: Words<'_>, at: Range<usize>, name: &str, scope: &Scope) -> Problem {
+        let Words { field, text } = words;
         let is_step = self.file.steps.iter().any(|step| step.id.value == name);
         if is_step {
             let message = format!("`{field}` uses `{name}`, which this step does not wait for");
@@ -142,23 +171,37 @@ impl Checker<'_> {
                 .inside(text, at, message, "may not be done by then")
                 .hint(format!("add \"{name}\" to the step's `needs`"));
         }
-        let problem = self.inside(text, at, format!("`{field}` names an unknown `{name}`"), "not known");
+        let problem = self.inside(
+            text,
+            at,
+            format!("`{field}` names an unknown `{name}`"),
+            "not known",
+        );
         problem.hint(near::hint(name, scope.keys().map(String::as_str)))
     }
 
     /// A problem at some bytes of a text of the file.
     fn inside(&self, text: &At<String>, inner: Range<usize>, message: String, label: &str) -> Problem {
-        self.problems.at(literal::locate(self.text, text, inner), message, label)
+        self.problems
+            .at(literal::locate(self.text, text, inner), message, label)
     }
 }
 
 fn steps<'a>(path: &Path<'a>) -> Vec<Step<'a>> {
-    path.parts.iter().skip(1).map(|part| part.name.map_or(Step::Index, Step::Name)).collect()
+    path.parts
+        .iter()
+        .skip(1)
+        .map(|part| part.name.map_or(Step::Index, Step::Name))
+        .collect()
 }
 
 /// A list among the entries of what was named instead.
 fn list_inside(whole: &str, shape: &Shape) -> Option<String> {
-    let Shape::Map { entries, .. } = shape else { return None };
-    let list = entries.iter().find(|(_, inner)| matches!(inner, Shape::List(_)))?;
+    let Shape::Map { entries, .. } = shape else {
+        return None;
+    };
+    let list = entries
+        .iter()
+        .find(|(_, inner)| matches!(inner, Shape::List(_)))?;
     Some(format!("did you mean `{whole}.{}`?", list.0))
 }

@@ -26,9 +26,19 @@ pub(crate) struct Fields<'t> {
 
 impl<'t> Fields<'t> {
     pub(crate) fn new(
-        table: &'t DeTable<'t>, at: Range<usize>, what: impl Into<String>, problems: &'t Problems,
+        table: &'t DeTable<'t>,
+        at: Range<usize>,
+        what: impl Into<String>,
+        problems: &'t Problems,
     ) -> Self {
-        Self { table, at, what: what.into(), problems, asked: RefCell::default(), refused: RefCell::default() }
+        Self {
+            table,
+            at,
+            what: what.into(),
+            problems,
+            asked: RefCell::default(),
+            refused: RefCell::default(),
+        }
     }
 
     /// Where the table begins.
@@ -93,7 +103,12 @@ impl<'t> Fields<'t> {
     /// A whole number that is not negative.
     pub(crate) fn count(&self, name: &'static str) -> Option<At<u32>> {
         let value = self.any(name)?;
-        match value.get_ref().as_integer().and_then(whole).and_then(|number| u32::try_from(number).ok()) {
+        match value
+            .get_ref()
+            .as_integer()
+            .and_then(whole)
+            .and_then(|number| u32::try_from(number).ok())
+        {
             Some(number) => Some(At::new(number, value.span())),
             None => self.wrong_type(name, "a whole number, zero or more", value),
         }
@@ -102,7 +117,9 @@ impl<'t> Fields<'t> {
     /// A list of texts.
     pub(crate) fn texts(&self, name: &'static str) -> Option<Vec<At<String>>> {
         let value = self.any(name)?;
-        let Some(items) = value.get_ref().as_array() else { return self.wrong_type(name, "a list of texts", value) };
+        let Some(items) = value.get_ref().as_array() else {
+            return self.wrong_type(name, "a list of texts", value);
+        };
         let mut texts = Vec::new();
         for item in items.iter() {
             match item.get_ref().as_str() {
@@ -124,9 +141,13 @@ impl<'t> Fields<'t> {
 
     /// The tables of `[[name]]`.
     pub(crate) fn tables(&self, name: &'static str) -> Vec<(Range<usize>, &'t DeTable<'t>)> {
-        let Some(value) = self.any(name) else { return Vec::new() };
+        let Some(value) = self.any(name) else {
+            return Vec::new();
+        };
         let Some(items) = value.get_ref().as_array() else {
-            return self.wrong_type(name, format!("a list of tables, written `[[{name}]]`"), value).unwrap_or_default();
+            return self
+                .wrong_type(name, format!("a list of tables, written `[[{name}]]`"), value)
+                .unwrap_or_default();
         };
         let mut tables = Vec::new();
         for item in items.iter() {
@@ -140,7 +161,9 @@ impl<'t> Fields<'t> {
 
     /// All entries, for tables whose names are the author's.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (At<String>, &'t Spanned<DeValue<'t>>)> + use<'t> {
-        self.table.iter().map(|(key, value)| (At::new(key.get_ref().to_string(), key.span()), value))
+        self.table
+            .iter()
+            .map(|(key, value)| (At::new(key.get_ref().to_string(), key.span()), value))
     }
 
     /// One of a fixed set of words.
@@ -152,7 +175,11 @@ impl<'t> Fields<'t> {
         let known = words.iter().map(|(word, _)| *word);
         self.problems.add(
             self.problems
-                .at(text.at, format!("`{}` is no value of `{name}`", text.value), "not known")
+                .at(
+                    text.at,
+                    format!("`{}` is no value of `{name}`", text.value),
+                    "not known",
+                )
                 .hint(near::hint(&text.value, known)),
         );
         None
@@ -176,14 +203,23 @@ impl<'t> Fields<'t> {
             if !known.contains(&name) && !refused.contains(&name) {
                 self.problems.add(
                     self.problems
-                        .at(key.span(), format!("{} has an unknown field `{name}`", self.what), "not known")
+                        .at(
+                            key.span(),
+                            format!("{} has an unknown field `{name}`", self.what),
+                            "not known",
+                        )
                         .hint(near::hint(name, known.iter().copied())),
                 );
             }
         }
     }
 
-    fn wrong_type<T>(&self, name: &str, expected: impl AsRef<str>, found: &Spanned<DeValue<'_>>) -> Option<T> {
+    fn wrong_type<T>(
+        &self,
+        name: &str,
+        expected: impl AsRef<str>,
+        found: &Spanned<DeValue<'_>>,
+    ) -> Option<T> {
         let expected = expected.as_ref();
         let found_type = kind_of(found.get_ref());
         self.problems.add(self.problems.at(
@@ -233,9 +269,12 @@ fn nested(found: &Spanned<DeValue<'_>>, problems: &Problems, depth: usize) -> Op
             Ok(_) | Err(_) => return no_counterpart(found, problems, "this number is not finite"),
         },
         DeValue::Datetime(_) => return no_counterpart(found, problems, "a date must be written as a text"),
-        DeValue::Array(items) => {
-            Value::List(items.iter().map(|item| nested(item, problems, depth + 1)).collect::<Option<_>>()?)
-        }
+        DeValue::Array(items) => Value::List(
+            items
+                .iter()
+                .map(|item| nested(item, problems, depth + 1))
+                .collect::<Option<_>>()?,
+        ),
         DeValue::Table(entries) => Value::Map(
             entries
                 .iter()

@@ -105,9 +105,17 @@ fn read_document<'t>(document: &'t DeTable<'t>, problems: &'t Problems) -> FlowF
 
 fn sizes(fields: &Fields<'_>) -> BTreeMap<Size, At<BTreeMap<String, Value>>> {
     let mut sizes = BTreeMap::new();
-    let Some(table) = fields.table("size", "`size`") else { return sizes };
-    for (word, size) in [("small", Size::Small), ("medium", Size::Medium), ("large", Size::Large)] {
-        let Some(values) = table.table(word, format!("size `{word}`")) else { continue };
+    let Some(table) = fields.table("size", "`size`") else {
+        return sizes;
+    };
+    for (word, size) in [
+        ("small", Size::Small),
+        ("medium", Size::Medium),
+        ("large", Size::Large),
+    ] {
+        let Some(values) = table.table(word, format!("size `{word}`")) else {
+            continue;
+        };
         let entries = values
             .entries()
             .filter_map(|(name, found)| Some((name.value, fields::value(found, fields.problems())?)))
@@ -119,7 +127,9 @@ fn sizes(fields: &Fields<'_>) -> BTreeMap<Size, At<BTreeMap<String, Value>>> {
 }
 
 fn inputs(fields: &Fields<'_>) -> Vec<InputFile> {
-    let Some(table) = fields.table("input", "`input`") else { return Vec::new() };
+    let Some(table) = fields.table("input", "`input`") else {
+        return Vec::new();
+    };
     let problems = fields.problems();
     let mut inputs = Vec::new();
     for (name, found) in table.entries() {
@@ -131,16 +141,26 @@ fn inputs(fields: &Fields<'_>) -> Vec<InputFile> {
             ));
             continue;
         };
-        let entry = Fields::new(entry, name.at.clone(), format!("input `{}`", name.value), problems);
+        let entry = Fields::new(
+            entry,
+            name.at.clone(),
+            format!("input `{}`", name.value),
+            problems,
+        );
         let default = entry
             .any("default")
             .and_then(|found| Some(At::new(fields::value(found, problems)?, found.span())));
         inputs.push(InputFile {
             name,
-            kind: entry.word("type", &InputType::WORDS).map_or(InputType::Text, |kind| kind.value),
+            kind: entry
+                .word("type", &InputType::WORDS)
+                .map_or(InputType::Text, |kind| kind.value),
             default,
             required: entry.bool("required").is_some_and(|is| is.value),
-            summary: entry.text("summary").map(|summary| summary.value).unwrap_or_default(),
+            summary: entry
+                .text("summary")
+                .map(|summary| summary.value)
+                .unwrap_or_default(),
         });
         entry.finish();
     }
@@ -151,5 +171,7 @@ fn steps(fields: &Fields<'_>) -> Vec<StepFile> {
     let tables = fields.tables("step");
     let problems = fields.problems();
     let steps = tables.iter().enumerate();
-    steps.filter_map(|(index, (at, table))| step::read(at.clone(), index + 1, table, problems)).collect()
+    steps
+        .filter_map(|(index, (at, table))| step::read(at.clone(), index + 1, table, problems))
+        .collect()
 }

@@ -5,5 +5,5 @@ mod fields;
 mod flow;
 mod step;
 
-pub(crate) use flow::{InputFile, InputType, FlowFile, read};
+pub(crate) use flow::{FlowFile, InputFile, InputType, read};
 pub(crate) use step::{Kind, RetryFile, StepFile};

@@ -42,8 +42,11 @@ impl Kind {
 }
 
 /// What a step may reach, as the file says it.
-const NETWORKS: [(&str, Option<Network>); 3] =
-    [("none", Some(Network::None)), ("open", Some(Network::Open)), ("provider", None)];
+const NETWORKS: [(&str, Option<Network>); 3] = [
+    ("none", Some(Network::None)),
+    ("open", Some(Network::Open)),
+    ("provider", None),
+];
 
 /// `retry = { max, base, cap }`.
 #[derive(Clone, Debug)]
@@ -84,7 +87,10 @@ pub(crate) struct StepFile {
 
 /// Reads one step; none when it has no id or kind to speak of it by.
 pub(super) fn read<'t>(
-    at: Range<usize>, number: usize, table: &'t DeTable<'t>, problems: &'t Problems,
+    at: Range<usize>,
+    number: usize,
+    table: &'t DeTable<'t>,
+    problems: &'t Problems,
 ) -> Option<StepFile> {
     let name = table.get("id").and_then(|id| id.get_ref().as_str());
     let what = name.map_or_else(|| format!("step {number}"), |id| format!("step `{id}`"));
@@ -105,11 +111,14 @@ fn read_fields(fields: &Fields<'_>) -> Option<StepFile> {
         needs: fields.texts("needs").unwrap_or_default(),
         each: fields.text("each"),
         when: fields.text("when"),
-        trigger: fields.word("trigger", &[
-            ("all_success", Trigger::AllSuccess),
-            ("all_done", Trigger::AllDone),
-            ("one_success", Trigger::OneSuccess),
-        ]),
+        trigger: fields.word(
+            "trigger",
+            &[
+                ("all_success", Trigger::AllSuccess),
+                ("all_done", Trigger::AllDone),
+                ("one_success", Trigger::OneSuccess),
+            ],
+        ),
         persona: fields.text("persona"),
         access: fields.word("access", &[("read", Access::Read), ("write", Access::Write)]),
         prompt: fields.text("prompt"),
@@ -126,7 +135,9 @@ fn read_fields(fields: &Fields<'_>) -> Option<StepFile> {
         network: fields.word("network", &NETWORKS),
         skip_when_fast: fields.bool("skip_when_fast").is_some_and(|is| is.value),
         id: id.unwrap_or_else(|| At::new(String::new(), fields.place())),
-        kind: kind.clone().unwrap_or_else(|| At::new(Kind::Agent, fields.place())),
+        kind: kind
+            .clone()
+            .unwrap_or_else(|| At::new(Kind::Agent, fields.place())),
     };
     (!step.id.value.is_empty() && kind.is_some()).then_some(step)
 }
@@ -147,15 +158,25 @@ fn kind(fields: &Fields<'_>) -> Option<At<Kind>> {
 /// Fields that the format knows and this version does not do: better refused than ignored.
 fn refuse_unavailable(fields: &Fields<'_>) {
     for (name, instead) in [
-        ("supervise", "leave it out; put an `approval` step where a person should look"),
-        ("budget", "leave it out; bound the step by `timeout`, `idle_timeout` and `retry`"),
+        (
+            "supervise",
+            "leave it out; put an `approval` step where a person should look",
+        ),
+        (
+            "budget",
+            "leave it out; bound the step by `timeout`, `idle_timeout` and `retry`",
+        ),
         ("flow", "write the steps of the other flow here"),
     ] {
         if let Some(at) = fields.refused(name) {
             let problems = fields.problems();
             problems.add(
                 problems
-                    .at(at, format!("`{name}` is not available in this version"), "not enforced yet")
+                    .at(
+                        at,
+                        format!("`{name}` is not available in this version"),
+                        "not enforced yet",
+                    )
                     .hint(instead.to_owned()),
             );
         }
@@ -172,7 +193,12 @@ fn output_schema(fields: &Fields<'_>) -> Option<At<Value>> {
 
 fn retry(fields: &Fields<'_>) -> Option<RetryFile> {
     let table = fields.table("retry", "`retry`")?;
-    let retry = RetryFile { at: table.place(), max: table.count("max"), base: table.duration("base"), cap: table.duration("cap") };
+    let retry = RetryFile {
+        at: table.place(),
+        max: table.count("max"),
+        base: table.duration("base"),
+        cap: table.duration("cap"),
+    };
     table.finish();
     Some(retry)
 }
@@ -184,7 +210,11 @@ fn agents(fields: &Fields<'_>) -> Vec<At<String>> {
         let problems = fields.problems();
         problems.add(
             problems
-                .at(one.at.clone(), "`agent` and `agents` say the same thing", "use one of them")
+                .at(
+                    one.at.clone(),
+                    "`agent` and `agents` say the same thing",
+                    "use one of them",
+                )
                 .hint("`agents` lists agents in the order of preference".to_owned()),
         );
     }

@@ -41,13 +41,19 @@ impl End {
 
 /// Why a step instance failed.
 pub(super) fn reason(step: &Step) -> Option<&str> {
-    if let StepState::Failed { reason } = &step.state { Some(reason) } else { None }
+    if let StepState::Failed { reason } = &step.state {
+        Some(reason)
+    } else {
+        None
+    }
 }
 
 /// A step instance as people tell it from its siblings: the name of its item, where it has one.
 pub(super) fn label(step: &CheckedStep, key: &StepKey, instance: &Step) -> String {
     let item = match &instance.item {
-        Value::Map(entries) => ["name", "title", "id"].iter().find_map(|name| entries.get(*name)?.as_text()),
+        Value::Map(entries) => ["name", "title", "id"]
+            .iter()
+            .find_map(|name| entries.get(*name)?.as_text()),
         Value::Text(text) => Some(text.as_str()),
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::List(_) => None,
     };
@@ -71,7 +77,10 @@ pub(super) fn size(run: &Run) -> String {
 
 /// Everything that the run changed, from its base to its line; none when nothing was.
 pub(super) fn changes<'a>(run: &'a Run, flow: &'a Checked) -> impl Iterator<Item = &'a Change> {
-    flow.steps.iter().flat_map(|step| run.instances(&step.plan.id)).filter_map(|(_, instance)| instance.change.as_ref())
+    flow.steps
+        .iter()
+        .flat_map(|step| run.instances(&step.plan.id))
+        .filter_map(|(_, instance)| instance.change.as_ref())
 }
 
 /// Whether the step came to nothing because it did not apply.

@@ -36,17 +36,28 @@ pub(crate) fn json(run: &Run, flow: &Checked) -> Json {
 
 /// The last answer that a step gave in words.
 fn answer(run: &Run, flow: &Checked) -> Option<String> {
-    let outputs = flow.steps.iter().flat_map(|step| findings::outputs(run, &step.plan.id));
-    outputs.filter_map(|output| output.get("answer").and_then(Value::as_text).map(str::to_owned)).last()
+    let outputs = flow
+        .steps
+        .iter()
+        .flat_map(|step| findings::outputs(run, &step.plan.id));
+    outputs
+        .filter_map(|output| output.get("answer").and_then(Value::as_text).map(str::to_owned))
+        .next_back()
 }
 
 fn findings(run: &Run, flow: &Checked) -> Vec<Json> {
     let lists = findings::all(run, flow);
-    lists.iter().flat_map(|list| list.items.iter().map(|item| finding(list.step.as_str(), item))).collect()
+    lists
+        .iter()
+        .flat_map(|list| list.items.iter().map(|item| finding(list.step.as_str(), item)))
+        .collect()
 }
 
 fn finding(step: &str, judged: &Judged) -> Json {
-    let verdicts = judged.verdicts.iter().map(|one| json!({ "verdict": one.verdict, "reason": one.reason }));
+    let verdicts = judged
+        .verdicts
+        .iter()
+        .map(|one| json!({ "verdict": one.verdict, "reason": one.reason }));
     json!({
         "step": step,
         "number": judged.number,
@@ -57,7 +68,9 @@ fn finding(step: &str, judged: &Judged) -> Json {
 }
 
 fn step_json(run: &Run, step: &CheckedStep) -> Json {
-    let instances = run.instances(&step.plan.id).map(|(key, instance)| instance_json(step, key, instance));
+    let instances = run
+        .instances(&step.plan.id)
+        .map(|(key, instance)| instance_json(step, key, instance));
     json!({
         "id": step.plan.id.as_str(),
         "title": step.plan.title,

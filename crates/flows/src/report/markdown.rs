@@ -15,7 +15,10 @@ pub(crate) fn markdown(run: &Run, flow: &Checked) -> String {
     failures(&mut out, run, flow);
     answers(&mut out, run, flow);
     // What was said last stands first: the statements of the answer before the facts it was made from.
-    findings.iter().rev().for_each(|list| section(&mut out, list, flow));
+    findings
+        .iter()
+        .rev()
+        .for_each(|list| section(&mut out, list, flow));
     steps(&mut out, run, flow, &findings);
     while out.ends_with("\n\n") {
         out.pop();
@@ -28,14 +31,27 @@ fn header(out: &mut String, run: &Run, flow: &Checked) {
     out.push_str(&format!("# Report: {}\n\n", flow.name));
     let mut line = |name: &str, value: &str| out.push_str(&format!("- **{name}:** {value}\n"));
     line("Question", &text::inline(&start.input.question));
-    line("Flow", &format!("{} version {}, size {}", text::code(&flow.name), flow.version, facts::size(run)));
+    line(
+        "Flow",
+        &format!(
+            "{} version {}, size {}",
+            text::code(&flow.name),
+            flow.version,
+            facts::size(run)
+        ),
+    );
     line("Agent", &text::code(start.input.agent.as_str()));
     line("Model", &text::inline(facts::model(run)));
-    let from = if start.base.is_empty() { String::new() } else { format!(", from {}", text::code(short(&start.base))) };
+    let from = if start.base.is_empty() {
+        String::new()
+    } else {
+        format!(", from {}", text::code(short(&start.base)))
+    };
     line("Run", &format!("{}{from}", text::code(&start.slug)));
     for input in flow.inputs.iter().filter(|input| input.name != "question") {
         let given = start.input.extra.get(&input.name);
-        if let Some(given) = given.filter(|given| given.is_truthy() && input.default.as_ref() != Some(*given)) {
+        if let Some(given) = given.filter(|given| given.is_truthy() && input.default.as_ref() != Some(*given))
+        {
             line(&format!("Input {}", input.name), &text::code(&given.to_string()));
         }
     }
@@ -45,13 +61,20 @@ fn header(out: &mut String, run: &Run, flow: &Checked) {
 
 fn result(run: &Run, flow: &Checked) -> String {
     let files: u32 = facts::changes(run, flow).map(|change| change.files).sum();
-    let is_writing = flow.steps.iter().any(|step| step.plan.access == domain::Access::Write);
+    let is_writing = flow
+        .steps
+        .iter()
+        .any(|step| step.plan.access == domain::Access::Write);
     match (files, is_writing) {
         (0, false) => "this report; the flow changes nothing".to_owned(),
         (0, true) => "no file was changed".to_owned(),
         (_, _) => {
             let branch = text::code(&format!("partita/{}", run.start().slug));
-            let head = if run.line().is_empty() { String::new() } else { format!(" at {}", text::code(short(run.line()))) };
+            let head = if run.line().is_empty() {
+                String::new()
+            } else {
+                format!(" at {}", text::code(short(run.line())))
+            };
             format!("branch {branch}{head}")
         }
     }
@@ -70,8 +93,14 @@ fn failures(out: &mut String, run: &Run, flow: &Checked) {
             if end == End::Done {
                 continue;
             }
-            let why = facts::reason(instance).map(|why| format!(": {}", text::inline(why))).unwrap_or_default();
-            lines.push(format!("- {} — {}{why}\n", text::inline(&facts::label(step, key, instance)), end.word()));
+            let why = facts::reason(instance)
+                .map(|why| format!(": {}", text::inline(why)))
+                .unwrap_or_default();
+            lines.push(format!(
+                "- {} — {}{why}\n",
+                text::inline(&facts::label(step, key, instance)),
+                end.word()
+            ));
         }
     }
     if !lines.is_empty() {
@@ -96,15 +125,23 @@ fn section(out: &mut String, list: &Findings, flow: &Checked) {
     let title = title_of(list, flow);
     let mut items: Vec<&Judged> = list.items.iter().collect();
     items.sort_by_key(|item| item.rank());
-    let (refuted, standing): (Vec<&Judged>, Vec<&Judged>) = items.into_iter().partition(|item| item.is_refuted());
+    let (refuted, standing): (Vec<&Judged>, Vec<&Judged>) =
+        items.into_iter().partition(|item| item.is_refuted());
     out.push_str(&format!("## {title}\n\n"));
     if standing.is_empty() {
-        let none = if refuted.is_empty() { "None." } else { "None stands." };
+        let none = if refuted.is_empty() {
+            "None."
+        } else {
+            "None stands."
+        };
         out.push_str(&format!("{none}\n\n"));
     }
     standing.iter().for_each(|item| finding(out, item));
     if !refuted.is_empty() {
-        out.push_str(&format!("### Refuted\n\n{}\n\n", "Reported, and then found not to hold."));
+        out.push_str(&format!(
+            "### Refuted\n\n{}\n\n",
+            "Reported, and then found not to hold."
+        ));
         refuted.iter().for_each(|item| finding(out, item));
     }
 }
@@ -112,23 +149,42 @@ fn section(out: &mut String, list: &Findings, flow: &Checked) {
 fn title_of(list: &Findings, flow: &Checked) -> String {
     let step = flow.step(&list.step);
     let is_fold = step.is_some_and(|step| step.plan.kind == StepKind::Fold);
-    match (is_fold, list.items.iter().any(|item| item.item.get("severity").is_some())) {
+    match (
+        is_fold,
+        list.items.iter().any(|item| item.item.get("severity").is_some()),
+    ) {
         (true, true) => "Findings".to_owned(),
         (true, false) => "Facts".to_owned(),
-        (false, _) => step.map_or_else(String::new, |step| format!("{}: what it rests on", text::inline(&step.plan.title))),
+        (false, _) => step.map_or_else(String::new, |step| {
+            format!("{}: what it rests on", text::inline(&step.plan.title))
+        }),
     }
 }
 
 fn finding(out: &mut String, judged: &Judged) {
     let item = &judged.item;
-    let part = |name: &str| item.get(name).and_then(Value::as_text).map(str::trim).filter(|part| !part.is_empty());
-    let severity = part("severity").map(|severity| format!("{}: ", text::inline(severity))).unwrap_or_default();
+    let part = |name: &str| {
+        item.get(name)
+            .and_then(Value::as_text)
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+    };
+    let severity = part("severity")
+        .map(|severity| format!("{}: ", text::inline(severity)))
+        .unwrap_or_default();
     let title = part("title").map_or_else(|| text::inline(&item.to_string()), text::inline);
     let place = part("file").map(|file| {
-        let line = item.get("line").map(|line| format!(":{line}")).unwrap_or_default();
+        let line = item
+            .get("line")
+            .map(|line| format!(":{line}"))
+            .unwrap_or_default();
         format!(" — {}", text::code(&format!("{file}{line}")))
     });
-    out.push_str(&format!("**{}. {severity}{title}**{}\n\n", judged.number, place.unwrap_or_default()));
+    out.push_str(&format!(
+        "**{}. {severity}{title}**{}\n\n",
+        judged.number,
+        place.unwrap_or_default()
+    ));
     if let Some(quote) = part("quote") {
         out.push_str(&text::quote(quote, ""));
         out.push('\n');
@@ -138,7 +194,11 @@ fn finding(out: &mut String, judged: &Judged) {
         out.push('\n');
     }
     for verdict in &judged.verdicts {
-        out.push_str(&format!("- {}: {}\n", text::inline(&verdict.verdict), text::inline(&verdict.reason)));
+        out.push_str(&format!(
+            "- {}: {}\n",
+            text::inline(&verdict.verdict),
+            text::inline(&verdict.reason)
+        ));
     }
     if !judged.verdicts.is_empty() {
         out.push('\n');
@@ -156,7 +216,10 @@ fn steps(out: &mut String, run: &Run, flow: &Checked, findings: &[Findings]) {
         for (key, instance) in run.instances(&step.plan.id) {
             let label = text::inline(&facts::label(step, key, instance));
             let change = instance.change.as_ref().map(changed).unwrap_or_default();
-            out.push_str(&format!("- {label}: {}{change}\n", End::of(&instance.state).word()));
+            out.push_str(&format!(
+                "- {label}: {}{change}\n",
+                End::of(&instance.state).word()
+            ));
         }
     }
     out.push('\n');
@@ -167,13 +230,21 @@ fn steps(out: &mut String, run: &Run, flow: &Checked, findings: &[Findings]) {
 
 fn changed(change: &Change) -> String {
     let files = if change.files == 1 { "file" } else { "files" };
-    format!(", changed {} {files} (+{} −{})", change.files, change.insertions, change.deletions)
+    format!(
+        ", changed {} {files} (+{} −{})",
+        change.files, change.insertions, change.deletions
+    )
 }
 
 /// What a step said that stands nowhere else in the report.
 fn details(out: &mut String, run: &Run, flow: &Checked, (step, findings): (&CheckedStep, &[Findings])) {
     let id = &step.plan.id;
-    let is_gathered = flow.steps.iter().any(|other| other.plan.kind == StepKind::Fold && other.plan.needs.contains(id));
+    // What a fold would have gathered stands here when it never came to that.
+    let gathers = |other: &CheckedStep| {
+        let is_fold = other.plan.kind == StepKind::Fold && other.plan.needs.contains(id);
+        is_fold && findings::holds(findings, &other.plan.id)
+    };
+    let is_gathered = flow.steps.iter().any(gathers);
     let is_judged = findings::holds(findings, id);
     if step.plan.kind == StepKind::Fold {
         return;
@@ -182,18 +253,35 @@ fn details(out: &mut String, run: &Run, flow: &Checked, (step, findings): (&Chec
         let Some(output) = &instance.output else { continue };
         let words = words(step, output, !is_gathered && !is_judged);
         if !words.is_empty() {
-            out.push_str(&format!("### {}\n\n{words}", text::inline(&facts::label(step, key, instance))));
+            out.push_str(&format!(
+                "### {}\n\n{words}",
+                text::inline(&facts::label(step, key, instance))
+            ));
         }
     }
 }
 
 /// The words of an output: a text as it is, a map part by part. Lists stand here unless they stand above.
 fn words(step: &CheckedStep, output: &Value, with_lists: bool) -> String {
-    let Value::Map(entries) = output else { return part(output, with_lists) };
-    let order = step.texts.schema.as_ref().map(|schema| schema.parts.as_slice()).unwrap_or_default();
-    let place = |name: &str| order.iter().position(|known| known == name).unwrap_or(order.len());
-    let mut parts: Vec<(&String, &Value)> =
-        entries.iter().filter(|(name, _)| *name != "answer" && *name != "verdicts").collect();
+    let Value::Map(entries) = output else {
+        return part(output, with_lists);
+    };
+    let order = step
+        .texts
+        .schema
+        .as_ref()
+        .map(|schema| schema.parts.as_slice())
+        .unwrap_or_default();
+    let place = |name: &str| {
+        order
+            .iter()
+            .position(|known| known == name)
+            .unwrap_or(order.len())
+    };
+    let mut parts: Vec<(&String, &Value)> = entries
+        .iter()
+        .filter(|(name, _)| *name != "answer" && *name != "verdicts")
+        .collect();
     parts.sort_by_key(|(name, _)| place(name));
     let mut out = String::new();
     for (name, value) in parts {
@@ -216,7 +304,9 @@ fn words(step: &CheckedStep, output: &Value, with_lists: bool) -> String {
 fn named(name: &str) -> String {
     let words = name.strip_prefix("is_").unwrap_or(name).replace('_', " ");
     let mut letters = words.chars();
-    let name: String = letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect());
+    let name: String = letters.next().map_or(String::new(), |first| {
+        first.to_uppercase().chain(letters).collect()
+    });
     text::inline(&name)
 }
 
@@ -237,10 +327,24 @@ fn part(value: &Value, with_lists: bool) -> String {
 
 /// One item of a list that is no finding: its title and place, or whatever it is.
 fn item(value: &Value) -> String {
-    let title = value.get("title").or(Some(value)).map(|title| text::inline(&title.to_string())).unwrap_or_default();
+    let title = value
+        .get("title")
+        .or(Some(value))
+        .map(|title| text::inline(&title.to_string()))
+        .unwrap_or_default();
     let place = value.get("file").and_then(Value::as_text).map(|file| {
-        let line = value.get("line").map(|line| format!(":{line}")).unwrap_or_default();
+        let line = value
+            .get("line")
+            .map(|line| format!(":{line}"))
+            .unwrap_or_default();
         format!(" — {}", text::code(&format!("{file}{line}")))
     });
-    format!("- {title}{}\n", place.unwrap_or_default())
+    let severity = value
+        .get("severity")
+        .map(|severity| format!("{}: ", text::inline(&severity.to_string())));
+    format!(
+        "- {}{title}{}\n",
+        severity.unwrap_or_default(),
+        place.unwrap_or_default()
+    )
 }

@@ -10,7 +10,7 @@ pub(super) fn inline(text: &str) -> String {
     let line = printable(text).split_whitespace().collect::<Vec<_>>().join(" ");
     let mut out = String::with_capacity(line.len());
     // Code between backticks stays; a backtick without a partner is a letter.
-    let is_paired = line.matches('`').count() % 2 == 0 && !line.contains("``");
+    let is_paired = line.matches('`').count().is_multiple_of(2) && !line.contains("``");
     let mut is_code = false;
     for (index, letter) in line.char_indices() {
         match letter {
@@ -28,7 +28,11 @@ pub(super) fn inline(text: &str) -> String {
 pub(super) fn code(text: &str) -> String {
     let line = printable(text).split_whitespace().collect::<Vec<_>>().join(" ");
     let longest = line.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    if longest == 0 { format!("`{line}`") } else { format!("{0} {line} {0}", "`".repeat(longest + 1)) }
+    if longest == 0 {
+        format!("`{line}`")
+    } else {
+        format!("{0} {line} {0}", "`".repeat(longest + 1))
+    }
 }
 
 /// A text of many lines, each behind `indent`. Ends with a line break, unless there is nothing.
@@ -40,7 +44,7 @@ pub(super) fn block(text: &str, indent: &str) -> String {
     for line in text.lines() {
         let fence = fence(line);
         let shown = match (open, fence) {
-            (Some((mark, length)), Some((other, longer, "")))  if mark == other && longer >= length => {
+            (Some((mark, length)), Some((other, longer, ""))) if mark == other && longer >= length => {
                 open = None;
                 line.to_owned()
             }
@@ -58,7 +62,11 @@ pub(super) fn block(text: &str, indent: &str) -> String {
     }
     if is_cut {
         push_line(&mut out, indent, "");
-        push_line(&mut out, indent, "_(shortened: the whole text is stored with the step)_");
+        push_line(
+            &mut out,
+            indent,
+            "_(shortened: the whole text is stored with the step)_",
+        );
     }
     out
 }
@@ -110,7 +118,11 @@ fn fence(line: &str) -> Option<(char, usize, &str)> {
 /// A line that is not code: what would be a heading, a rule, a link's definition or HTML becomes text.
 fn outside_code(line: &str) -> String {
     let body = line.trim_start_matches([' ', '\t', '>']);
-    let body = body.strip_prefix(['-', '*', '+']).filter(|rest| rest.starts_with(' ')).unwrap_or(body).trim_start();
+    let body = body
+        .strip_prefix(['-', '*', '+'])
+        .filter(|rest| rest.starts_with(' '))
+        .unwrap_or(body)
+        .trim_start();
     let start = line.len() - body.len();
     let is_rule = body.len() >= 2 && (body.chars().all(|c| c == '=') || body.chars().all(|c| c == '-'));
     let is_lone = matches!(body, "=" | "-");
@@ -128,7 +140,7 @@ fn outside_code(line: &str) -> String {
 fn without_html(line: &str) -> String {
     let mut out = String::with_capacity(line.len());
     let mut is_code = false;
-    let is_paired = line.matches('`').count() % 2 == 0;
+    let is_paired = line.matches('`').count().is_multiple_of(2);
     let mut letters = line.chars().peekable();
     while let Some(letter) = letters.next() {
         match letter {
@@ -156,7 +168,10 @@ mod tests {
             "ok\n\\# Report\n\\## Findings\nSetext\n\\===\n\\---\n> \\# quoted\n- \\# listed\n\\<script>x\\</script>\n\
              \\![i](http://x)\n\\[a]: http://x\n```\n# in code\n```\n"
         );
-        assert_eq!(inline("a\n# b `x<y>` <b> *c* [d](e)"), "a # b `x<y>` \\<b> \\*c\\* \\[d\\](e)");
+        assert_eq!(
+            inline("a\n# b `x<y>` <b> *c* [d](e)"),
+            "a # b `x<y>` \\<b> \\*c\\* \\[d\\](e)"
+        );
         assert_eq!(inline("# x"), "\\# x");
         assert_eq!(code("a`b"), "`` a`b ``");
         assert_eq!(block("\u{1b}[2J\u{202e}x", "  "), "  ?[2J\u{fffd}x\n");

@@ -6,22 +6,54 @@ use minijinja::{Environment, filters as stock, tests as stock_tests};
 
 /// Every filter there is.
 pub(crate) const FILTERS: [&str; 21] = [
-    "default", "findings", "first", "indent", "items", "join", "json", "last", "length", "lines", "list", "lower",
-    "map", "reject", "rejectattr", "replace", "reverse", "selectattr", "sort", "trim", "upper",
+    "default",
+    "findings",
+    "first",
+    "indent",
+    "items",
+    "join",
+    "json",
+    "last",
+    "length",
+    "lines",
+    "list",
+    "lower",
+    "map",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "selectattr",
+    "sort",
+    "trim",
+    "upper",
 ];
 
 /// Every test there is, as in `x is defined`.
-pub(crate) const TESTS: [&str; 9] =
-    ["defined", "eq", "in", "mapping", "none", "number", "sequence", "string", "undefined"];
+pub(crate) const TESTS: [&str; 9] = [
+    "defined",
+    "eq",
+    "in",
+    "mapping",
+    "none",
+    "number",
+    "sequence",
+    "string",
+    "undefined",
+];
 
 pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("default", stock::default);
-    environment.add_filter("findings", |value: &minijinja::Value| findings_text(&from_template(value)));
+    environment.add_filter("findings", |value: &minijinja::Value| {
+        findings_text(&from_template(value))
+    });
     environment.add_filter("first", stock::first);
     environment.add_filter("indent", indented);
     environment.add_filter("items", stock::items);
     environment.add_filter("join", stock::join);
-    environment.add_filter("json", |value: &minijinja::Value| crate::json::pretty(&from_template(value)));
+    environment.add_filter("json", |value: &minijinja::Value| {
+        crate::json::pretty(&from_template(value))
+    });
     environment.add_filter("last", stock::last);
     environment.add_filter("length", stock::length);
     environment.add_filter("lines", stock::lines);
@@ -55,7 +87,11 @@ fn indented(value: &minijinja::Value, width: Option<usize>, first: Option<bool>)
     let text = super::written(value);
     let lines = text.lines().enumerate().map(|(index, line)| {
         let is_indented = !line.trim().is_empty() && (index > 0 || first == Some(true));
-        if is_indented { format!("{blanks}{line}") } else { line.to_owned() }
+        if is_indented {
+            format!("{blanks}{line}")
+        } else {
+            line.to_owned()
+        }
     });
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -77,11 +113,18 @@ fn nested(value: &minijinja::Value, depth: usize) -> Value {
             Value::Int,
         ),
         ValueKind::String => Value::from(value.as_str().unwrap_or_default()),
-        ValueKind::Seq | ValueKind::Iterable => {
-            Value::List(value.try_iter().into_iter().flatten().map(|item| nested(&item, depth + 1)).collect())
-        }
+        ValueKind::Seq | ValueKind::Iterable => Value::List(
+            value
+                .try_iter()
+                .into_iter()
+                .flatten()
+                .map(|item| nested(&item, depth + 1))
+                .collect(),
+        ),
         ValueKind::Map => Value::map(value.try_iter().into_iter().flatten().map(|key| {
-            let inner = value.get_item(&key).map_or(Value::Null, |inner| nested(&inner, depth + 1));
+            let inner = value
+                .get_item(&key)
+                .map_or(Value::Null, |inner| nested(&inner, depth + 1));
             (key.to_string(), inner)
         })),
         // Undefined, none and whatever a later version of the engine brings have no counterpart.
@@ -93,12 +136,23 @@ fn nested(value: &minijinja::Value, depth: usize) -> Value {
 fn findings_text(findings: &Value) -> String {
     let mut text = String::new();
     for (index, finding) in findings.as_list().unwrap_or_default().iter().enumerate() {
-        let part = |name: &str| finding.get(name).and_then(Value::as_text).map(str::trim).filter(|part| !part.is_empty());
-        let severity = part("severity").map(|severity| format!("[{}] ", one_line(severity))).unwrap_or_default();
+        let part = |name: &str| {
+            finding
+                .get(name)
+                .and_then(Value::as_text)
+                .map(str::trim)
+                .filter(|part| !part.is_empty())
+        };
+        let severity = part("severity")
+            .map(|severity| format!("[{}] ", one_line(severity)))
+            .unwrap_or_default();
         let title = part("title").map_or_else(|| one_line(&finding.to_string()), one_line);
         text.push_str(&format!("{}. {severity}{title}\n", index + 1));
         if let Some(file) = part("file") {
-            let line = finding.get("line").map(|line| format!(":{line}")).unwrap_or_default();
+            let line = finding
+                .get("line")
+                .map(|line| format!(":{line}"))
+                .unwrap_or_default();
             text.push_str(&format!("   at {}{line}\n", one_line(file)));
         }
         if let Some(quote) = part("quote") {

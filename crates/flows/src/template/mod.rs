@@ -52,7 +52,9 @@ pub(crate) fn outside_names(source: &str) -> Result<Vec<String>, BadTemplate> {
         return Err(BadTemplate { at: None, message });
     }
     let environment = environment();
-    let template = environment.template_from_named_str("prompt", source).map_err(|error| bad(source, &error))?;
+    let template = environment
+        .template_from_named_str("prompt", source)
+        .map_err(|error| bad(source, &error))?;
     let mut names: Vec<String> = template.undeclared_variables(true).into_iter().collect();
     names.sort();
     Ok(names)
@@ -77,9 +79,15 @@ pub(crate) fn render_command(source: &str, names: &Names, own: &[String]) -> Res
     let own = own.to_vec();
     environment.set_formatter(move |out, _, value| {
         let text = written(value);
-        if own.contains(&text) { write(out, &text) } else { write(out, &shell::quoted(&text)) }
+        if own.contains(&text) {
+            write(out, &text)
+        } else {
+            write(out, &shell::quoted(&text))
+        }
     });
-    let line = environment.render_named_str("command", source, names.clone()).map_err(|error| said(&error))?;
+    let line = environment
+        .render_named_str("command", source, names.clone())
+        .map_err(|error| said(&error))?;
     if line.contains('\0') || line.len() > COMMAND_BYTES_MAX {
         return Err("the command line is too long or holds a zero byte".to_owned());
     }
@@ -96,7 +104,9 @@ pub(crate) fn for_template(value: &Value) -> minijinja::Value {
         Value::Text(text) => minijinja::Value::from(text.as_str()),
         Value::List(items) => minijinja::Value::from(items.iter().map(for_template).collect::<Vec<_>>()),
         Value::Map(entries) => {
-            let entries = entries.iter().map(|(name, value)| (name.clone(), for_template(value)));
+            let entries = entries
+                .iter()
+                .map(|(name, value)| (name.clone(), for_template(value)));
             minijinja::Value::from(entries.collect::<BTreeMap<_, _>>())
         }
     }
@@ -127,11 +137,16 @@ fn render_spilling(source: &str, names: &Names, limit: usize) -> Result<Text, St
         if text.len() <= limit {
             return write(out, &text);
         }
-        let is_json = matches!(value.kind(), minijinja::value::ValueKind::Seq | minijinja::value::ValueKind::Map);
+        let is_json = matches!(
+            value.kind(),
+            minijinja::value::ValueKind::Seq | minijinja::value::ValueKind::Map
+        );
         let name = keep(&mut locked(&spilled), text, if is_json { "json" } else { "md" });
         write(out, &format!("(too long to stand here: read the file `{name}`)"))
     });
-    let text = environment.render_named_str("prompt", source, names.clone()).map_err(|error| said(&error))?;
+    let text = environment
+        .render_named_str("prompt", source, names.clone())
+        .map_err(|error| said(&error))?;
     drop(environment);
     let files = std::mem::take(&mut *locked(&files));
     Ok(Text { text, files })
@@ -159,19 +174,30 @@ fn written(value: &minijinja::Value) -> String {
         _ if absent::is_left_out(value) => String::new(),
         // As expressions and JSON write it, not as the engine does.
         ValueKind::Bool => value.is_true().to_string(),
-        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => crate::json::pretty(&filters::from_template(value)),
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => {
+            crate::json::pretty(&filters::from_template(value))
+        }
         _ => value.to_string(),
     }
 }
 
 fn write(out: &mut Output<'_>, text: &str) -> Result<(), Error> {
-    out.write_str(text).map_err(|_| Error::from(ErrorKind::WriteFailure))
+    out.write_str(text)
+        .map_err(|_| Error::from(ErrorKind::WriteFailure))
 }
 
 fn bad(source: &str, error: &Error) -> BadTemplate {
     let line = error.line().map(|line| line_at(source, line));
-    let at = error.range().filter(|at| at.end <= source.len() && !at.is_empty()).or(line);
-    BadTemplate { at, message: error.detail().map_or_else(|| error.kind().to_string(), str::to_owned) }
+    let at = error
+        .range()
+        .filter(|at| at.end <= source.len() && !at.is_empty())
+        .or(line);
+    BadTemplate {
+        at,
+        message: error
+            .detail()
+            .map_or_else(|| error.kind().to_string(), str::to_owned),
+    }
 }
 
 fn line_at(source: &str, line: usize) -> Range<usize> {
@@ -187,9 +213,17 @@ fn line_at(source: &str, line: usize) -> Range<usize> {
 }
 
 fn said(error: &Error) -> String {
-    let what = error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
-    let part = error.template_source().zip(error.range()).and_then(|(source, at)| source.get(at));
-    let place = error.line().map_or(String::new(), |line| format!(" in line {line}"));
+    let what = error.detail().map_or_else(
+        || error.kind().to_string(),
+        |detail| format!("{}: {detail}", error.kind()),
+    );
+    let part = error
+        .template_source()
+        .zip(error.range())
+        .and_then(|(source, at)| source.get(at));
+    let place = error
+        .line()
+        .map_or(String::new(), |line| format!(" in line {line}"));
     match part {
         Some(part) if part.len() < 200 => format!("{what}{place}, at `{part}`"),
         Some(_) | None => format!("{what}{place}"),

@@ -18,7 +18,10 @@ mod tests {
     fn a_23_no_value_leaves_its_word() {
         assert_eq!(quoted("cargo-test_1.2"), "cargo-test_1.2");
         assert_eq!(quoted(""), "''");
-        assert_eq!(quoted("a b; rm -rf $(x) `y` \"z\" \n & |"), "'a b; rm -rf $(x) `y` \"z\" \n & |'");
+        assert_eq!(
+            quoted("a b; rm -rf $(x) `y` \"z\" \n & |"),
+            "'a b; rm -rf $(x) `y` \"z\" \n & |'"
+        );
         assert_eq!(quoted("it's"), r"'it'\''s'");
         assert_eq!(quoted("~"), "'~'");
     }
