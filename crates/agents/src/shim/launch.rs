@@ -45,5 +45,28 @@ fn become_it(arguments: &mut impl Iterator<Item = OsString>) -> String {
     {
         return wrong;
     }
+    if launch.rules.is_some()
+        && let Err(wrong) = drop_privileges()
+    {
+        return wrong;
+    }
     Command::new(program).args(arguments).exec().to_string()
+}
+
+/// The superuser's privileges open what Landlock closes: the memory and environment of any process, for one. Given up
+/// after the rules are in force, which also keeps the next program from getting them back.
+fn drop_privileges() -> Result<(), String> {
+    use rustix::thread::{
+        CapabilitySet, CapabilitySets, remove_capability_from_bounding_set, set_capabilities,
+    };
+    for one in CapabilitySet::all().iter() {
+        // Refused to ordinary users, who have nothing to give up, and for what this kernel does not know.
+        let _refused = remove_capability_from_bounding_set(one);
+    }
+    let nothing = CapabilitySets {
+        effective: CapabilitySet::empty(),
+        permitted: CapabilitySet::empty(),
+        inheritable: CapabilitySet::empty(),
+    };
+    set_capabilities(None, nothing).map_err(|error| format!("privileges cannot be given up: {error}"))
 }
