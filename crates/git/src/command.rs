@@ -276,7 +276,7 @@ impl Call {
     }
 
     /// Lets git read the person's own configuration: for their own checkout and their own name only.
-    pub(crate) const fn as_user(mut self) -> Self {
+    pub(crate) const fn with_users_configuration(mut self) -> Self {
         self.is_users = true;
         self
     }

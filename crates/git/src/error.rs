@@ -53,6 +53,28 @@ pub(crate) fn is_no_space(stderr: &str) -> bool {
     .any(|sign| stderr.contains(sign))
 }
 
+/// Git does not always say why it could not write: where little is left, that is why. Asked before anything is tidied.
+pub(crate) fn with_space(error: WorkspaceError, at: &Path) -> WorkspaceError {
+    const LITTLE: u64 = 64 << 20;
+    let WorkspaceError::Failed(words) = error else {
+        return error;
+    };
+    let is_little = rustix::fs::statvfs(at).is_ok_and(|disk| {
+        disk.f_bavail.saturating_mul(disk.f_frsize) < LITTLE || (disk.f_files > 0 && disk.f_favail == 0)
+    });
+    let is_unwritten = [
+        "unable to write",
+        "unable to create",
+        "failed to write",
+        "write error",
+    ];
+    if is_little && is_unwritten.iter().any(|sign| words.contains(sign)) {
+        WorkspaceError::NoSpace(words)
+    } else {
+        WorkspaceError::Failed(words)
+    }
+}
+
 /// The lines that matter of what git wrote, without control characters: it repeats names that others chose.
 fn told(stderr: &str) -> String {
     const LINES: usize = 6;

@@ -106,7 +106,7 @@ impl Gather<'_> {
             listing.untracked.extend(inside);
         }
         let (tree, bytes_max) = (self.tree.clone(), self.bytes_max);
-        let (gone, taken) = blocking(move || sorted(&tree, listing, bytes_max)).await?;
+        let Sorted { gone, taken } = blocking(move || sorted(&tree, listing, bytes_max)).await?;
         if !gone.is_empty() {
             let call = self
                 .call
@@ -195,8 +195,14 @@ fn walk(tree: &Path, folder: &Path, found: &mut Vec<Vec<u8>>) -> Answer<()> {
     Ok(())
 }
 
+/// Paths for the index to forget, and to read.
+struct Sorted {
+    gone: Vec<Vec<u8>>,
+    taken: Vec<Vec<u8>>,
+}
+
 /// Splits into what is gone and what is to be read; counts what will be read.
-fn sorted(tree: &Path, listing: Listing, bytes_max: u64) -> Answer<(Vec<Vec<u8>>, Vec<Vec<u8>>)> {
+fn sorted(tree: &Path, listing: Listing, bytes_max: u64) -> Answer<Sorted> {
     let (mut gone, mut taken, mut bytes) = (listing.deleted, Vec::new(), 0_u64);
     for path in listing.modified.into_iter().chain(listing.untracked) {
         match fs::symlink_metadata(tree.join(path_of(&path))) {
@@ -215,7 +221,7 @@ fn sorted(tree: &Path, listing: Listing, bytes_max: u64) -> Answer<(Vec<Vec<u8>>
             Ok(_) | Err(_) => gone.push(path),
         }
     }
-    Ok((gone, taken))
+    Ok(Sorted { gone, taken })
 }
 
 fn lines(paths: &[Vec<u8>]) -> Vec<u8> {

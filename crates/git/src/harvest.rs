@@ -1,6 +1,6 @@
 //! Takes what a task made: a commit made inside the sandbox by a command of ours, then exactly that commit fetched.
 
-use crate::command::GitDir;
+use crate::command::{GitDir, Ran};
 use crate::error::{Answer, failed};
 use crate::files::blocking;
 use crate::gather::{Gather, Hands};
@@ -56,7 +56,10 @@ impl Places {
             with_nested: true,
             bytes_max: self.limits.change_bytes_max,
         };
-        let tree = gather.tree_of(listing).await?;
+        let tree = gather
+            .tree_of(listing)
+            .await
+            .map_err(|error| crate::error::with_space(error, &site.dir))?;
         if tree == project.tree_of(&self.git, &record.base).await? {
             return Ok(None);
         }
@@ -143,29 +146,16 @@ impl Places {
         blocking(move || crate::files::write_whole(&out, text.as_bytes())).await?;
         let aside = run_task_ref(record.run, task);
         let turn = self.turn(project).await?;
-        let fetched = self
-            .git
-            .call(&project.shared())
-            .env("GIT_ALLOW_PROTOCOL", "file")
-            .args([
-                "fetch",
-                "--quiet",
-                "--no-tags",
-                "--no-write-fetch-head",
-                "--no-auto-maintenance",
-            ])
-            .args(["--no-recurse-submodules", "--no-show-forced-updates"])
-            .values([format!("--negotiation-tip={}", record.base)])
-            .args(["--"])
-            .values([
-                site.keep().into_os_string(),
-                format!("+refs/heads/out:{aside}").into(),
-            ])
-            .limit(self.limits.checkout)
-            .run("fetch a task's result")
-            .await?;
+        let mut fetched = self.fetch_out(site, record, project, &aside).await?;
         if fetched.code != Some(0) {
-            return Err(self.explain_fetch(&fetched.complaint()));
+            refs::free_dead_locks(project, &turn);
+            if fetched.complaint().contains(".lock'") {
+                fetched = self.fetch_out(site, record, project, &aside).await?;
+            }
+        }
+        if fetched.code != Some(0) {
+            let error = explain_fetch(&fetched.complaint());
+            return Err(crate::error::with_space(error, &project.common));
         }
         if refs::read(&self.git, project, &aside).await?.as_ref() != Some(commit) {
             return Err(failed("another commit than the one just made was fetched"));
@@ -177,19 +167,41 @@ impl Places {
         refs::change(&self.git, project, &pin, self.limits.lock_wait, &turn).await
     }
 
-    #[expect(clippy::unused_self, reason = "stands with the command it explains")]
-    fn explain_fetch(&self, stderr: &str) -> WorkspaceError {
-        if stderr.contains("fsck error") {
-            return WorkspaceError::Tampered(format!(
-                "git's check of the result failed: {}",
-                crate::names::shown(stderr)
-            ));
-        }
-        crate::error::git_failed("fetch a task's result", stderr)
+    async fn fetch_out(&self, site: &Site, record: &Record, project: &Project, name: &str) -> Answer<Ran> {
+        let call = self
+            .git
+            .call(&project.shared())
+            .env("GIT_ALLOW_PROTOCOL", "file")
+            .args(["fetch", "--quiet", "--no-tags"]);
+        let call = call.args([
+            "--no-write-fetch-head",
+            "--no-auto-maintenance",
+            "--no-recurse-submodules",
+        ]);
+        let call = call
+            .values([format!("--negotiation-tip={}", record.base)])
+            .args(["--"]);
+        let call = call.values([
+            site.keep().into_os_string(),
+            format!("+refs/heads/out:{name}").into(),
+        ]);
+        call.limit(self.limits.checkout)
+            .run("fetch a task's result")
+            .await
     }
 }
 
 fn gather_git_dir(gather: &Gather<'_>) -> GitDir {
     // Same git folder, no tree: nothing of it is needed to read a commit.
     GitDir::bare(gather.tree.with_file_name("keep.git"))
+}
+
+fn explain_fetch(stderr: &str) -> WorkspaceError {
+    if stderr.contains("fsck error") {
+        return WorkspaceError::Tampered(format!(
+            "git's check of the result failed: {}",
+            crate::names::shown(stderr)
+        ));
+    }
+    crate::error::git_failed("fetch a task's result", stderr)
 }

@@ -44,7 +44,7 @@ impl Identity {
 async fn setting(git: &Git, project: &Project, name: &str) -> Answer<Option<String>> {
     let call = match project.kind {
         ProjectKind::Repository => project.checkout_call(git)?,
-        ProjectKind::Bare | ProjectKind::Folder => git.call(&project.shared()).as_user(),
+        ProjectKind::Bare | ProjectKind::Folder => git.call(&project.shared()).with_users_configuration(),
     };
     let ran = call
         .args(["config", "--includes", "-z", "--get"])

@@ -70,7 +70,7 @@ impl Site {
 
     /// Says that what we wrote reached the disk.
     pub(crate) fn settled(&self) -> PathBuf {
-        self.dir.join("settled")
+        self.dir.join(SETTLED)
     }
 
     /// Our git folder for the tree.
@@ -175,7 +175,7 @@ impl Places {
         let leftovers = self.differences(site, false).await?;
         let is_same =
             record.base == *base && record.access == spec.access && record.project == project.folder;
-        if is_same && (leftovers.is_empty() || self.is_trusted_after_start(site, &record)) {
+        if is_same && (leftovers.is_empty() || is_trusted_after_start(site, &record)) {
             return Ok(Found::Usable {
                 has_leftovers: !leftovers.is_empty(),
             });
@@ -189,13 +189,6 @@ impl Places {
             return Ok(Found::Unusable { why: why.to_owned() });
         }
         Ok(Found::Spent)
-    }
-
-    /// Files that were written shortly before the machine went down may be there by name and empty: after that, what
-    /// looks like an agent's work may be damage.
-    #[expect(clippy::unused_self, reason = "reads as a question to the room")]
-    fn is_trusted_after_start(&self, site: &Site, record: &Record) -> bool {
-        record.boot == files::boot_id() || site.settled().exists()
     }
 
     /// What differs from what the place showed when it was made.
@@ -249,6 +242,7 @@ impl Places {
         };
         let making = Site::at(files::unique_beside(&site.dir, "making"));
         let built = self.build(&making, &record, project).await;
+        let built = built.map_err(|error| crate::error::with_space(error, &making.dir));
         let placed = match built {
             Ok(()) => {
                 fs::rename(&making.dir, &site.dir).map_err(|error| io_failed("make", &site.dir, &error))
@@ -283,7 +277,7 @@ impl Places {
             .args(["read-tree", "-m", "-u", "--end-of-options"])
             .values([record.base.as_str()]);
         let made = call.stdout(&format!("check out {}", record.base)).await;
-        made.map_err(|error| self.explain_checkout(error, &record.base))?;
+        made.map_err(|error| explain_checkout(error, &record.base))?;
         let names = refs::under(&self.git, project, "refs/").await?;
         let (at, record, agents_refs) = (making.clone(), record.clone(), packed(&names, &record.base));
         blocking(move || {
@@ -303,20 +297,6 @@ impl Places {
             fs::write(&path, record.text()).map_err(|error| io_failed("write", &path, &error))
         })
         .await
-    }
-
-    #[expect(clippy::unused_self, reason = "stands with the command it explains")]
-    fn explain_checkout(
-        &self,
-        error: engine::ports::WorkspaceError,
-        base: &Oid,
-    ) -> engine::ports::WorkspaceError {
-        match error {
-            engine::ports::WorkspaceError::Failed(words) if words.contains("unable to read tree") => {
-                crate::error::missing(format!("commit {base} is not in the project: {words}"))
-            }
-            other => other,
-        }
     }
 
     async fn pin_place(&self, project: &Project, spec: &PlaceSpec, base: &Oid) -> Answer<()> {
@@ -350,7 +330,10 @@ impl Places {
                 .iter()
                 .filter(|folder| is_rubbish_of(folder, &name))
             {
-                files::remove_tree(folder)?;
+                // A git that outlived its maker may still write there: the next call meets the rest.
+                if let Err(error) = files::remove_tree(folder) {
+                    tracing::debug!(folder = %folder.display(), %error, "rubbish stays for now");
+                }
             }
             Ok(())
         })
@@ -448,18 +431,37 @@ fn locks_below(git: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Brings what was written to the disk while the agent already works, and says so.
+/// Brings what was written to the disk while the agent already works, and says so. By the open folder, not by its
+/// name: by then another place may have it.
 fn settle_later(site: Site) {
     tokio::task::spawn_blocking(move || {
-        let synced = fs::File::open(&site.dir).and_then(|folder| {
-            #[cfg(target_os = "linux")]
-            rustix::fs::syncfs(&folder)?;
-            #[cfg(not(target_os = "linux"))]
-            folder.sync_all()?;
-            Ok(())
-        });
-        if synced.is_ok() {
-            let _ = fs::write(site.settled(), b"");
+        let Ok(folder) = fs::File::open(&site.dir) else {
+            return;
+        };
+        #[cfg(target_os = "linux")]
+        let synced = rustix::fs::syncfs(&folder).is_ok();
+        #[cfg(not(target_os = "linux"))]
+        let synced = folder.sync_all().is_ok();
+        if synced {
+            let flags = rustix::fs::OFlags::CREATE | rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::CLOEXEC;
+            let _ = rustix::fs::openat(&folder, SETTLED, flags, rustix::fs::Mode::from_raw_mode(0o600));
         }
     });
+}
+
+const SETTLED: &str = "settled";
+
+/// Files that were written shortly before the machine went down may be there by name and empty: after that, what
+/// looks like an agent's work may be damage.
+fn is_trusted_after_start(site: &Site, record: &Record) -> bool {
+    record.boot == files::boot_id() || site.settled().exists()
+}
+
+fn explain_checkout(error: engine::ports::WorkspaceError, base: &Oid) -> engine::ports::WorkspaceError {
+    match error {
+        engine::ports::WorkspaceError::Failed(words) if words.contains("unable to read tree") => {
+            crate::error::missing(format!("commit {base} is not in the project: {words}"))
+        }
+        other => other,
+    }
 }

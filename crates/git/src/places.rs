@@ -173,23 +173,16 @@ impl Places {
             (None, ProjectKind::Repository | ProjectKind::Bare) => project
                 .head(&self.git)
                 .await?
-                .ok_or_else(|| self.no_commit(&project))?,
+                .ok_or_else(|| no_commit(&project))?,
         };
         let turn = self.turn(&project).await?;
+        refs::free_dead_locks(&project, &turn);
         let pin = [Move::Set {
             name,
             to: base.clone(),
         }];
         refs::change(&self.git, &project, &pin, self.limits.lock_wait, &turn).await?;
         Ok(base)
-    }
-
-    #[expect(clippy::unused_self, reason = "stands with the question it answers")]
-    fn no_commit(&self, project: &Project) -> WorkspaceError {
-        let folder = project.folder.display();
-        missing(format!(
-            "nothing is checked out in {folder}: the repository has no commit yet, or HEAD points nowhere"
-        ))
     }
 
     async fn changed_files(&self, place: &Place) -> Answer<Vec<String>> {
@@ -252,11 +245,8 @@ impl Places {
             None => Move::Create { name, to },
             Some(from) => Move::Advance { name, from, to },
         };
-        match refs::try_change(&self.git, &project, &[change], self.limits.lock_wait).await? {
-            Ok(()) => {
-                drop(turn);
-                Ok(())
-            }
+        match refs::try_change(&self.git, &project, &[change], self.limits.lock_wait, &turn).await? {
+            Ok(()) => Ok(()),
             Err(refused) if refused.is_moved() => Err(WorkspaceError::BranchMoved { branch }),
             Err(refused) => Err(crate::error::git_failed("move the branch", &refused.stderr)),
         }
@@ -281,6 +271,13 @@ impl Places {
         }
         Ok(None)
     }
+}
+
+fn no_commit(project: &Project) -> WorkspaceError {
+    let folder = project.folder.display();
+    missing(format!(
+        "nothing is checked out in {folder}: the repository has no commit yet, or HEAD points nowhere"
+    ))
 }
 
 impl Workspaces for Places {

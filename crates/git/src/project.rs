@@ -112,7 +112,7 @@ impl Project {
     pub(crate) fn checkout_call(&self, git: &Git) -> Answer<Call> {
         let call = git.call(&self.checkout()?);
         Ok(match self.kind {
-            ProjectKind::Repository => call.as_user(),
+            ProjectKind::Repository => call.with_users_configuration(),
             ProjectKind::Folder | ProjectKind::Bare => call,
         })
     }
@@ -268,7 +268,7 @@ async fn owner_is_trusted(git: &Git, folder: &Path, git_dir: &Path) -> Answer<()
     let Some(uid) = theirs(git_dir).or_else(|| theirs(folder)) else {
         return Ok(());
     };
-    let asked = git.call(&GitDir::none()).as_user();
+    let asked = git.call(&GitDir::none()).with_users_configuration();
     let ran = asked
         .args([
             "config",

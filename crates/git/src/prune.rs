@@ -228,7 +228,11 @@ impl Places {
 
     async fn delete_ref(&self, folder: &Path, name: &str, at: &str) -> Answer<()> {
         let project = self.project(folder).await?;
+        if refs::read(&self.git, &project, name).await?.is_none() {
+            return Ok(());
+        }
         let turn = self.turn(&project).await?;
+        refs::free_dead_locks(&project, &turn);
         let gone = [Move::Delete {
             name: name.to_owned(),
             from: Oid::given(at)?,

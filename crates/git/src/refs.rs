@@ -74,9 +74,9 @@ pub(crate) async fn change(
     project: &Project,
     moves: &[Move],
     wait: Duration,
-    _turn: &Turn,
+    turn: &Turn,
 ) -> Answer<()> {
-    match try_change(git, project, moves, wait).await? {
+    match try_change(git, project, moves, wait, turn).await? {
         Ok(()) => Ok(()),
         Err(NotMoved { stderr }) => Err(git_failed("move a ref", &stderr)),
     }
@@ -88,6 +88,7 @@ pub(crate) async fn try_change(
     project: &Project,
     moves: &[Move],
     wait: Duration,
+    turn: &Turn,
 ) -> Answer<Result<(), NotMoved>> {
     const TRIES: u32 = 8;
     for attempt in 1..=TRIES {
@@ -103,6 +104,9 @@ pub(crate) async fn try_change(
             .await?;
         if ran.code == Some(0) {
             return Ok(Ok(()));
+        }
+        if ran.code.is_none() {
+            free_dead_locks(project, turn);
         }
         let stderr = ran.complaint();
         let Some(lock) = lock_in(&stderr) else {
@@ -157,7 +161,25 @@ fn lock_in(stderr: &str) -> Option<PathBuf> {
 /// Whether nobody alive holds a lock under `refs/partita/`. Those refs are written by nobody but us, under our own
 /// lock, which is held now; what remains is a git that outlived its daemon. It stands in the git folder.
 fn is_dead(project: &Project, lock: &Path) -> bool {
-    holders::can_tell() && !holders::is_open(lock) && holders::holder_of(&project.common).is_none()
+    holders::can_tell() && !holders::is_open(lock) && holders::stranger_in(&project.common).is_none()
+}
+
+/// Removes the locks that a killed git of ours left on refs of ours.
+pub(crate) fn free_dead_locks(project: &Project, _turn: &Turn) {
+    let own = project.common.join("refs/partita");
+    let mut folders = vec![own];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "lock") && is_dead(project, &path)
+            {
+                tracing::warn!(lock = %path.display(), "removed the lock of a dead git of ours");
+                let _ = std::fs::remove_file(&path);
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -30,7 +30,13 @@ async fn f_51_dead_locks_of_a_place_go_and_held_ones_stay() {
         }
         holder.kill().unwrap();
         holder.wait().unwrap();
-        world.writer("fix").await;
+        // A child that another test has just forked holds all files for a moment.
+        for _ in 0..20 {
+            world.writer("fix").await;
+            if !lock.exists() {
+                break;
+            }
+        }
         assert!(!lock.exists(), "the holder is dead");
     }
     assert_eq!(held, 100);
@@ -105,7 +111,7 @@ async fn f_52_a_place_that_is_gone_is_said_and_made_again() {
     assert!(matches!(said, Err(WorkspaceError::Missing(_))), "{said:?}");
     assert!(world.writer("fix").await.path.join("a.txt").exists());
 
-    fs::remove_dir_all(place.path.parent().unwrap()).unwrap();
+    crate::files::remove_tree(place.path.parent().unwrap()).unwrap();
     assert!(matches!(
         world.places.changed(place.clone()).await,
         Err(WorkspaceError::Missing(_))

@@ -39,7 +39,7 @@ async fn release_removes_what_is_kept_elsewhere_and_keeps_the_rest() {
             ("more".to_owned(), unkept("a.txt"))
         ]
     );
-    let pins = world.git("for-each-ref --format='%(refname)' refs/partita/runs/*/places");
+    let pins = world.git("for-each-ref --format='%(refname)' refs/partita/runs | grep places || true");
     assert_eq!(pins.lines().count(), 2, "{pins}");
     world.places.release(world.project(), RUN).await.unwrap();
     assert_eq!(world.places.list().await.unwrap().len(), 2);
