@@ -1,11 +1,16 @@
 //! How fast the store keeps batches, against SQLite alone committing the same rows in groups.
 //!
 //! `cargo run --release -p store --example rate -- [FOLDER]`; the folder's disk is what is measured.
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement prints what it found, or breaks")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a measurement prints what it found, or breaks"
+)]
 
 use domain::{
-    ChatId, Ending, Event, FlowRef, Moment, Plan, PlanStep, PlannedStep, ProcessIdentity, ProjectId, Role, RunEvent,
-    RunId, RunInput, RunStarted, Size, StepKey, StepKind, Stream, TaskId, TaskOrdered, Usage, Value,
+    ChatId, Ending, Event, FlowRef, Moment, Plan, PlanStep, PlannedStep, ProcessIdentity, ProjectId, Role,
+    RunEvent, RunId, RunInput, RunStarted, Size, StepKey, StepKind, Stream, TaskId, TaskOrdered, Usage,
+    Value,
 };
 use engine::ports::{Append, Batch, Store};
 use rusqlite::Connection;
@@ -20,21 +25,39 @@ const PRODUCERS: u32 = 128;
 const ROUNDS: u32 = 40;
 
 fn main() {
-    let folder = std::env::args().nth(1).map_or_else(tempfile::tempdir, tempfile::tempdir_in).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let folder = std::env::args()
+        .nth(1)
+        .map_or_else(tempfile::tempdir, tempfile::tempdir_in)
+        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .unwrap();
     let home = Home::at(folder.path().join("home"));
     let store = Arc::new(SqliteStore::open(&home, &Options::default(), AT).unwrap());
 
     let lone = runtime.block_on(alone(&store));
-    println!("one at a time:     p50 {:?}, p99 {:?} per commit", at(&lone, 50), at(&lone, 99));
+    println!(
+        "one at a time:     p50 {:?}, p99 {:?} per commit",
+        at(&lone, 50),
+        at(&lone, 99)
+    );
     let flushes = bare_alone(&folder.path().join("alone.db"));
-    println!("SQLite, the same:  p50 {:?}, p99 {:?}", at(&flushes, 50), at(&flushes, 99));
+    println!(
+        "SQLite, the same:  p50 {:?}, p99 {:?}",
+        at(&flushes, 50),
+        at(&flushes, 99)
+    );
 
     let (took, mut waits) = runtime.block_on(together(&store));
     waits.sort();
     let batches = waits.len() as f64;
     let rate = batches / took.as_secs_f64();
-    println!("store:             {rate:.0} batches/s, p50 {:?}, p99 {:?}", at(&waits, 50), at(&waits, 99));
+    println!(
+        "store:             {rate:.0} batches/s, p50 {:?}, p99 {:?}",
+        at(&waits, 50),
+        at(&waits, 99)
+    );
     runtime.block_on(store.close());
 
     let rows = rows_of(&home.database());
@@ -52,14 +75,27 @@ fn batches(run: RunId) -> Vec<Batch> {
     let mut step = PlanStep::new("angles", StepKind::Agent);
     step.title = "Look from every angle".to_owned();
     let keys: Vec<_> = (0..ROUNDS).map(|item| StepKey::item("angles", item)).collect();
-    let planned = keys.iter().map(|key| PlannedStep { key: key.clone(), item: Value::from("correctness") }).collect();
+    let planned = keys
+        .iter()
+        .map(|key| PlannedStep {
+            key: key.clone(),
+            item: Value::from("correctness"),
+        })
+        .collect();
     let mut all = vec![vec![
         RunEvent::Started(Box::new(RunStarted {
             project: ProjectId::from_bits(1),
             unit: None,
             slug: format!("calm-otter-{}", run.bits()),
-            flow: FlowRef { name: "review".into(), version: 1, hash: "f".repeat(64) },
-            plan: Arc::new(Plan { steps: vec![step], size: BTreeMap::new() }),
+            flow: FlowRef {
+                name: "review".into(),
+                version: 1,
+                hash: "f".repeat(64),
+            },
+            plan: Arc::new(Plan {
+                steps: vec![step],
+                size: BTreeMap::new(),
+            }),
             input: RunInput {
                 question: "Is every lock released?".to_owned(),
                 size: Size::Small,
@@ -84,23 +120,51 @@ fn batches(run: RunId) -> Vec<Batch> {
             model: None,
             prompt: "Look for locks that are not released. ".repeat(8),
         }))]);
-        let process = ProcessIdentity { pid: 4_242, start_ticks: 1, boot_id: "boot".to_owned() };
+        let process = ProcessIdentity {
+            pid: 4_242,
+            start_ticks: 1,
+            boot_id: "boot".to_owned(),
+        };
         all.push(vec![RunEvent::TaskStarted { task, process }]);
-        let output = Value::map([("finding", Value::from("The lock in `drain` is kept over an await. ".repeat(6)))]);
-        let ending = Ending::Completed { output: output.clone(), change: None };
-        let usage = Usage { input_uncached: 100, input_cached: 10, output: 50, cost_micros: Some(1_000) };
+        let output = Value::map([(
+            "finding",
+            Value::from("The lock in `drain` is kept over an await. ".repeat(6)),
+        )]);
+        let ending = Ending::Completed {
+            output: output.clone(),
+            change: None,
+        };
+        let usage = Usage {
+            input_uncached: 100,
+            input_cached: 10,
+            output: 50,
+            cost_micros: Some(1_000),
+        };
         all.push(vec![
             RunEvent::TaskEnded { task, ending, usage },
-            RunEvent::StepCompleted { key, output, change: None },
+            RunEvent::StepCompleted {
+                key,
+                output,
+                change: None,
+            },
         ]);
     }
     let mut expected_seq = 0;
     all.into_iter()
         .map(|events| {
             let events: Vec<_> = events.into_iter().map(Event::Run).collect();
-            let append = Append { stream: Stream::Run(run), expected_seq, events };
+            let append = Append {
+                stream: Stream::Run(run),
+                expected_seq,
+                events,
+            };
             expected_seq += append.events.len() as u64;
-            Batch { at: AT, appends: vec![append], idempotency: None, wakes: Vec::new() }
+            Batch {
+                at: AT,
+                appends: vec![append],
+                idempotency: None,
+                wakes: Vec::new(),
+            }
         })
         .collect()
 }
@@ -117,7 +181,9 @@ async fn alone(store: &SqliteStore) -> Vec<Duration> {
 }
 
 async fn together(store: &Arc<SqliteStore>) -> (Duration, Vec<Duration>) {
-    let work: Vec<_> = (0..PRODUCERS).map(|number| batches(RunId::from_bits(u128::from(number)))).collect();
+    let work: Vec<_> = (0..PRODUCERS)
+        .map(|number| batches(RunId::from_bits(u128::from(number))))
+        .collect();
     let begun = Instant::now();
     let producers: Vec<_> = work
         .into_iter()
@@ -165,7 +231,11 @@ fn rows_of(database: &Path) -> Vec<Vec<Vec<Row>>> {
         let width = statement.column_count();
         let read = |row: &rusqlite::Row<'_>| (0..width).map(|index| row.get(index)).collect();
         let rows = statement.query_map([run.to_string()], read).unwrap();
-        rows.map(|values| Row { insert, values: values.unwrap() }).collect()
+        rows.map(|values| Row {
+            insert,
+            values: values.unwrap(),
+        })
+        .collect()
     };
     let steps = "SELECT id, run_id, position, ordinal, step_key, step_id, item, item_value, kind, status, chat_id,
         agent, output, output_blob, skipped, origin_step, not_before, waiting_for, reason, failures, commit_base,
@@ -173,8 +243,16 @@ fn rows_of(database: &Path) -> Vec<Vec<Vec<Row>>> {
     (0..PRODUCERS)
         .map(|number| {
             let run = RunId::from_bits(u128::from(number));
-            let mut events = rows(EVENT, "SELECT * FROM events WHERE stream_id = ? ORDER BY seq", run);
-            let mut tasks = rows(TASK, "SELECT * FROM task_log WHERE run_id = ? ORDER BY ordered_at, rowid", run);
+            let mut events = rows(
+                EVENT,
+                "SELECT * FROM events WHERE stream_id = ? ORDER BY seq",
+                run,
+            );
+            let mut tasks = rows(
+                TASK,
+                "SELECT * FROM task_log WHERE run_id = ? ORDER BY ordered_at, rowid",
+                run,
+            );
             let mut of_batch = |(index, batch): (usize, &Batch)| -> Vec<Row> {
                 let mut all: Vec<Row> = events.drain(..batch.appends[0].events.len()).collect();
                 if index == 0 {
@@ -194,14 +272,22 @@ fn open_bare(path: &Path) -> Connection {
     let connection = Connection::open(path).unwrap();
     connection.set_prepared_statement_cache_capacity(64);
     let pragmas = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;";
-    let schema = [pragmas, include_str!("../src/schema/0001_history.sql"), include_str!("../src/schema/views.sql")];
-    schema.iter().for_each(|sql| connection.execute_batch(sql).unwrap());
+    let schema = [
+        pragmas,
+        include_str!("../src/schema/0001_history.sql"),
+        include_str!("../src/schema/views.sql"),
+    ];
+    schema
+        .iter()
+        .for_each(|sql| connection.execute_batch(sql).unwrap());
     connection
 }
 
 fn insert(connection: &Connection, row: &Row) {
     let mut statement = connection.prepare_cached(row.insert).unwrap();
-    statement.execute(rusqlite::params_from_iter(&row.values)).unwrap();
+    statement
+        .execute(rusqlite::params_from_iter(&row.values))
+        .unwrap();
 }
 
 fn bare_alone(path: &Path) -> Vec<Duration> {
@@ -210,10 +296,25 @@ fn bare_alone(path: &Path) -> Vec<Duration> {
         .map(|seq| {
             let text = |text: &str| rusqlite::types::Value::from(text.to_owned());
             let body = text(&"x".repeat(300));
-            let values =
-                vec![seq.into(), text("run"), text("s"), seq.into(), 0.into(), text("k"), 1.into(), body, 0.into()];
+            let values = vec![
+                seq.into(),
+                text("run"),
+                text("s"),
+                seq.into(),
+                0.into(),
+                text("k"),
+                1.into(),
+                body,
+                0.into(),
+            ];
             let begun = Instant::now();
-            insert(&connection, &Row { insert: EVENT, values });
+            insert(
+                &connection,
+                &Row {
+                    insert: EVENT,
+                    values,
+                },
+            );
             begun.elapsed()
         })
         .collect();
@@ -243,7 +344,10 @@ fn bare(path: &Path, rows: &[Vec<Vec<Row>>]) -> f64 {
             }
         }
     });
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .unwrap();
     let begun = Instant::now();
     runtime.block_on(async {
         let producers: Vec<_> = rows

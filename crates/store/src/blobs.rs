@@ -53,6 +53,16 @@ impl Blobs {
         })
     }
 
+    /// A look at the folder, which changes nothing in it.
+    pub(crate) fn look(root: PathBuf) -> Self {
+        let unfinished = root.join("unfinished");
+        Self {
+            root,
+            unfinished,
+            counter: AtomicU64::new(0),
+        }
+    }
+
     /// Keeps the bytes. When this returns, they survive the machine's death.
     pub(crate) fn put(&self, bytes: &[u8]) -> io::Result<String> {
         let hash = sha256(bytes);

@@ -18,6 +18,8 @@ mod read;
 mod record;
 mod sqlite;
 mod time;
+mod transcript;
+mod verify;
 mod view;
 mod workers;
 mod writer;
@@ -32,3 +34,5 @@ pub use read::{
 };
 pub use sqlite::{Health, Options, SqliteStore};
 pub use time::{iso, moment};
+pub use transcript::{Redactor, TranscriptEntry, TranscriptFiles, TranscriptLimits, TranscriptPage};
+pub use verify::{VerifyError, verify};

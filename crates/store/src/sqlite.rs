@@ -91,6 +91,7 @@ impl SqliteStore {
         let thread = Writer {
             queue,
             aside: VecDeque::new(),
+            blobs: Arc::clone(&blobs),
             position,
             ballast,
             health: health_sender,
@@ -151,6 +152,14 @@ impl SqliteStore {
             .run(move |()| backup::finish(&to))
             .await
             .map_err(|_gone| BackupError::Closed)?
+    }
+
+    /// Drops every view, and makes and fills it again from the history, in one transaction.
+    ///
+    /// # Errors
+    /// When the history cannot be read or the views cannot be written; they are then as they were.
+    pub async fn rebuild_views(&self) -> Result<(), StoreError> {
+        self.writer.rebuild().await.map_err(StoreError)
     }
 
     /// Ends the writer once everything before is kept, and empties the write-ahead log.

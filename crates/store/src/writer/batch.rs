@@ -23,7 +23,9 @@ pub(super) fn plainly(
     if let Err(refusal) = check(connection, work)? {
         return Ok(Err(refusal));
     }
-    write(connection, position, work).map(Ok).map_err(|broken| broken.error)
+    write(connection, position, work)
+        .map(Ok)
+        .map_err(|broken| broken.error)
 }
 
 /// The way for a group in which the schema refused a batch: what it wrote is taken back, the others stay.
@@ -82,17 +84,31 @@ fn write(connection: &Connection, position: u64, work: &Work) -> Result<Committe
     let mut records = work.records.iter();
     for append in &batch.appends {
         let (kind, id) = stream_key(append.stream);
-        let broken = |error| Broken { error, stream: append.stream };
+        let broken = |error| Broken {
+            error,
+            stream: append.stream,
+        };
         for (seq, event) in (append.expected_seq + 1..).zip(&append.events) {
             position += 1;
             let record = records.next().expect("every event was encoded");
-            let slot = history::Slot { position, stream: (kind, &id), seq, at: batch.at };
-            let fact = view::Fact { position, at: &work.at };
+            let slot = history::Slot {
+                position,
+                stream: (kind, &id),
+                seq,
+                at: batch.at,
+            };
+            let fact = view::Fact {
+                position,
+                at: &work.at,
+            };
             history::insert(connection, &slot, record).map_err(broken)?;
             view::apply(connection, &fact, append.stream, event).map_err(broken)?;
         }
     }
-    write_beside(connection, batch).map_err(|error| Broken { error, stream: Stream::Board })?;
+    write_beside(connection, batch).map_err(|error| Broken {
+        error,
+        stream: Stream::Board,
+    })?;
     Ok(Committed { position })
 }
 
@@ -109,11 +125,20 @@ fn write_beside(connection: &Connection, batch: &Batch) -> rusqlite::Result<()> 
             None => connection.prepare_cached("DELETE FROM wakes WHERE run = ?1")?.execute([run])?,
         };
     }
-    if let Some(Idempotency { key, body_hash, answer }) = &batch.idempotency {
+    if let Some(Idempotency {
+        key,
+        body_hash,
+        answer,
+    }) = &batch.idempotency
+    {
         let oldest = signed(oldest_remembered(batch.at));
-        connection.prepare_cached("DELETE FROM idempotency WHERE at_ms < ?1")?.execute([oldest])?;
         connection
-            .prepare_cached("INSERT INTO idempotency (key, body_hash, answer, at_ms) VALUES (?1, ?2, ?3, ?4)")?
+            .prepare_cached("DELETE FROM idempotency WHERE at_ms < ?1")?
+            .execute([oldest])?;
+        connection
+            .prepare_cached(
+                "INSERT INTO idempotency (key, body_hash, answer, at_ms) VALUES (?1, ?2, ?3, ?4)",
+            )?
             .execute(params![key, body_hash, answer, signed(batch.at)])?;
     }
     Ok(())
@@ -127,12 +152,15 @@ fn refused(broken: Broken) -> rusqlite::Result<CommitError> {
     }
     // Two units or two projects of one name: whoever came second decides again, with the first in sight.
     let code = error.sqlite_extended_error_code();
-    let is_taken = code == Some(ffi::SQLITE_CONSTRAINT_PRIMARYKEY) || code == Some(ffi::SQLITE_CONSTRAINT_UNIQUE);
+    let is_taken =
+        code == Some(ffi::SQLITE_CONSTRAINT_PRIMARYKEY) || code == Some(ffi::SQLITE_CONSTRAINT_UNIQUE);
     match stream {
         Stream::Unit(_) | Stream::Board if is_taken => Ok(CommitError::Conflict(stream)),
         Stream::Unit(_) | Stream::Board | Stream::Run(_) => {
             tracing::error!(%error, ?stream, "bug: the schema refuses a batch that the rules allowed");
-            Ok(CommitError::Down(format!("the schema refuses the batch: {error}")))
+            Ok(CommitError::Down(format!(
+                "the schema refuses the batch: {error}"
+            )))
         }
     }
 }
@@ -144,7 +172,9 @@ fn recall(
 ) -> rusqlite::Result<Result<(), CommitError>> {
     let known: Option<(String, String)> = connection
         .prepare_cached("SELECT body_hash, answer FROM idempotency WHERE key = ?1 AND at_ms >= ?2")?
-        .query_row(params![request.key, signed(oldest_remembered(at))], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row(params![request.key, signed(oldest_remembered(at))], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?;
     Ok(match known {
         Some((known, answer)) if known == request.body_hash => Err(CommitError::Repeated { answer }),

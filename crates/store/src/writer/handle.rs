@@ -45,6 +45,8 @@ pub(crate) enum Message {
         to: PathBuf,
         reply: oneshot::Sender<Result<(), BackupError>>,
     },
+    /// Makes the views again from the history.
+    Rebuild(oneshot::Sender<Result<(), String>>),
     /// Somebody else met a full disk.
     Full,
     Close(oneshot::Sender<()>),
@@ -100,6 +102,15 @@ impl Handle {
             .send(Message::Backup { to, reply })
             .map_err(|_gone| BackupError::Closed)?;
         answer.await.map_err(|_gone| BackupError::Closed)?
+    }
+
+    pub(crate) async fn rebuild(&self) -> Result<(), String> {
+        let closed = || "the writer's thread is gone".to_owned();
+        let (reply, answer) = oneshot::channel();
+        self.queue
+            .send(Message::Rebuild(reply))
+            .map_err(|_gone| closed())?;
+        answer.await.map_err(|_gone| closed())?
     }
 
     pub(crate) fn disk_is_full(&self) {

@@ -9,11 +9,13 @@ mod handle;
 pub(crate) use handle::{Handle, Message, Work};
 
 use crate::ballast::Ballast;
-use crate::{Health, backup};
+use crate::blobs::Blobs;
+use crate::{Health, backup, view};
 use engine::ports::{CommitError, Committed};
 use rusqlite::{Connection, ErrorCode, ffi};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -36,6 +38,7 @@ pub(crate) struct Writer {
     pub(crate) queue: Receiver<Message>,
     /// What came in while a group was gathered or the database copied, and is no batch.
     pub(crate) aside: VecDeque<Message>,
+    pub(crate) blobs: Arc<Blobs>,
     pub(crate) position: u64,
     pub(crate) ballast: Ballast,
     pub(crate) health: watch::Sender<Health>,
@@ -62,6 +65,9 @@ impl Writer {
                     let copied = backup::copy(&connection, &to, || self.commit_waiting(&connection, None));
                     // Nobody may wait for the answer any more; the copy then stays unfinished, without its name.
                     let _unheard = reply.send(copied);
+                }
+                Ok(Message::Rebuild(reply)) => {
+                    let _unheard = reply.send(self.rebuild(&connection));
                 }
                 Ok(Message::Full) => self.disk_is_full(),
                 Ok(Message::Close(reply)) => break Some(reply),
@@ -168,7 +174,12 @@ impl Writer {
         }
     }
 
-    fn transact(&self, connection: &Connection, group: &[Work], apply: batch::Apply) -> rusqlite::Result<Kept> {
+    fn transact(
+        &self,
+        connection: &Connection,
+        group: &[Work],
+        apply: batch::Apply,
+    ) -> rusqlite::Result<Kept> {
         let run = |sql: &str| connection.prepare_cached(sql)?.execute([]).map(drop);
         run("BEGIN IMMEDIATE")?;
         let mut position = self.position;
@@ -191,6 +202,14 @@ impl Writer {
             }
         }
         kept.map(|()| (answers, position))
+    }
+
+    fn rebuild(&self, connection: &Connection) -> Result<(), String> {
+        let transaction = connection
+            .unchecked_transaction()
+            .map_err(|error| error.to_string())?;
+        view::rebuild(&transaction, &self.blobs).map_err(|error| error.to_string())?;
+        transaction.commit().map_err(|error| error.to_string())
     }
 
     /// What a failed transaction means for those who wait, and for everybody after them.

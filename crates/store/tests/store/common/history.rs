@@ -1,11 +1,14 @@
 //! A history that the rules could have made, with every kind of event in it, for tests of every layer of the store.
-#![allow(clippy::unwrap_used, reason = "in a test an unwrap is an assertion; a unit test counts as one anyway")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "in a test an unwrap is an assertion; a unit test counts as one anyway"
+)]
 
 use domain::{
-    Access, Attention, AttentionId, AttentionKind, BoardEvent, Change, ChatId, Choice, Ending, Event,
-    Expression, FailureClass, FlowRef, Moment, Network, Plan, PlanStep, PlannedStep, ProcessIdentity,
-    ProjectId, Retry, Role, RunEvent, RunId, RunInput, RunStarted, Size, StepKey, StepKind, Stream, TaskId,
-    TaskOrdered, Trigger, UnitCreated, UnitEvent, UnitId, UnitOrder, UnitPhase, UnitStatus, Usage, Value,
+    Access, Attention, AttentionId, AttentionKind, BoardEvent, Change, Choice, Ending, Event, Expression,
+    FailureClass, FlowRef, Moment, Network, Plan, PlanStep, PlannedStep, ProcessIdentity, ProjectId, Retry,
+    Role, RunEvent, RunId, RunInput, RunStarted, Size, StepKey, StepKind, Stream, TaskId, TaskOrdered,
+    Trigger, UnitCreated, UnitEvent, UnitId, UnitOrder, UnitPhase, UnitStatus, Usage, Value,
 };
 use engine::ports::{Append, Batch};
 use std::collections::BTreeMap;
@@ -514,7 +517,10 @@ fn failed_run(script: &mut Script) {
     let task = |serial| TaskId::of(FAILED_RUN, &check, serial);
     script.run(
         FAILED_RUN,
-        [started("brave-heron", None), planned(std::slice::from_ref(&check))],
+        [
+            started("brave-heron", None),
+            planned(std::slice::from_ref(&check)),
+        ],
     );
     let failed = || Ending::Failed {
         class: FailureClass::Permanent,
@@ -576,9 +582,4 @@ fn cancelled_run(script: &mut Script) {
             RunEvent::Cancelled,
         ],
     );
-}
-
-/// The output stream of a step instance of the run that completed.
-pub(crate) fn chat(key: &StepKey) -> ChatId {
-    key.chat(RUN)
 }

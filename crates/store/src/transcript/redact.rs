@@ -1,0 +1,223 @@
+//! Takes secrets out of what agents say, before it is written or told: those that the daemon knows, in every spelling
+//! that is likely, and what looks like one beyond doubt.
+
+use super::pattern::{self, Found};
+use super::spelling::spellings;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// What stands where a secret was.
+const MARK: &str = "[secret]";
+/// Shorter texts are no secrets: taking them out would take half of every sentence.
+const SECRET_BYTES_MIN: usize = 8;
+/// What may be the beginning of a secret waits for its end, up to this long.
+const HELD_BYTES_MAX: usize = 16 * 1024;
+
+/// The secrets that no transcript may show. Cheap to clone; what is added counts from then on.
+#[derive(Clone, Debug, Default)]
+pub struct Redactor {
+    secrets: Arc<RwLock<Vec<Vec<u8>>>>,
+}
+
+impl Redactor {
+    /// Adds the value of a secret. Says whether it is long enough to be looked for.
+    pub fn add(&self, secret: &str) -> bool {
+        let secret = secret.trim();
+        if secret.len() < SECRET_BYTES_MIN {
+            return false;
+        }
+        let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
+        for spelling in spellings(secret)
+            .into_iter()
+            .filter(|spelling| spelling.len() >= SECRET_BYTES_MIN)
+        {
+            if !secrets.contains(&spelling) {
+                secrets.push(spelling);
+            }
+        }
+        // The longest first, so that a secret inside another does not leave the rest of it to be read.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        true
+    }
+
+    /// A text that is whole.
+    pub(super) fn whole(&self, text: &str) -> String {
+        self.scan(text, true).0
+    }
+
+    /// A text that goes on: what is surely clean, and the end that must wait for what follows.
+    pub(super) fn open(&self, text: &str) -> (String, String) {
+        self.scan(text, false)
+    }
+
+    fn scan(&self, text: &str, is_whole: bool) -> (String, String) {
+        let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
+        let first = FirstBytes::of(&secrets);
+        let mut clean = String::with_capacity(text.len());
+        let mut copied = 0;
+        let mut at = 0;
+        while at < text.len() {
+            let byte = text.as_bytes()[at];
+            if !first.has(byte) || !text.is_char_boundary(at) {
+                at += 1;
+                continue;
+            }
+            let before = at.checked_sub(1).map(|before| text.as_bytes()[before]);
+            let found = match known(&secrets, &text.as_bytes()[at..]) {
+                Found::Nothing => pattern::at(&text.as_bytes()[at..], before),
+                found => found,
+            };
+            match found {
+                Found::Nothing => at += 1,
+                Found::Open { .. } if !is_whole && text.len() - at <= HELD_BYTES_MAX => {
+                    clean.push_str(&text[copied..at]);
+                    return (clean, text[at..].to_owned());
+                }
+                Found::Open { secret: None } => at += 1,
+                Found::Open { secret: Some(range) } | Found::Closed(range) => {
+                    clean.push_str(&text[copied..at + range.start]);
+                    clean.push_str(MARK);
+                    at += range.end;
+                    copied = at;
+                }
+            }
+        }
+        clean.push_str(&text[copied..]);
+        (clean, String::new())
+    }
+}
+
+/// Where a scan has to look closer.
+struct FirstBytes([bool; 256]);
+
+impl FirstBytes {
+    fn of(secrets: &[Vec<u8>]) -> Self {
+        let mut first = [false; 256];
+        let starts = secrets
+            .iter()
+            .filter_map(|secret| secret.first())
+            .chain(pattern::FIRST_BYTES);
+        starts.for_each(|byte| first[usize::from(*byte)] = true);
+        Self(first)
+    }
+
+    const fn has(&self, byte: u8) -> bool {
+        self.0[byte as usize]
+    }
+}
+
+fn known(secrets: &[Vec<u8>], text: &[u8]) -> Found {
+    // A longer secret that may be under way goes before a shorter one that is there.
+    for secret in secrets {
+        if text.starts_with(secret) {
+            return Found::Closed(0..secret.len());
+        }
+        if text.len() < secret.len() && secret.starts_with(text) {
+            let inner = secrets.iter().find(|inner| text.starts_with(inner));
+            return Found::Open {
+                secret: inner.map(|inner| 0..inner.len()),
+            };
+        }
+    }
+    Found::Nothing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SECRET: &str = "hunter2+very secret/ö";
+
+    fn redactor() -> Redactor {
+        let redactor = Redactor::default();
+        assert!(redactor.add(SECRET));
+        assert!(!redactor.add("short"));
+        redactor
+    }
+
+    /// What comes out when the text arrives in pieces cut at these places.
+    fn in_pieces(redactor: &Redactor, text: &str, cuts: &[usize]) -> String {
+        let mut clean = String::new();
+        let mut held = String::new();
+        let mut begin = 0;
+        for cut in cuts
+            .iter()
+            .copied()
+            .filter(|cut| text.is_char_boundary(*cut))
+            .chain([text.len()])
+        {
+            if cut < begin {
+                continue;
+            }
+            held.push_str(&text[begin..cut]);
+            begin = cut;
+            let (more, rest) = redactor.open(&held);
+            clean.push_str(&more);
+            held = rest;
+        }
+        clean + &redactor.whole(&held)
+    }
+
+    #[test]
+    fn a_known_secret_is_taken_out_in_every_spelling() {
+        let redactor = redactor();
+        for spelled in spellings(SECRET) {
+            let spelled = String::from_utf8(spelled).unwrap();
+            assert_eq!(redactor.whole(&format!("<{spelled}>")), "<[secret]>", "{spelled}");
+        }
+        assert_eq!(redactor.whole("hunter2+very"), "hunter2+very");
+    }
+
+    #[test]
+    fn what_looks_like_a_secret_is_taken_out() {
+        let redactor = Redactor::default();
+        let token = "a1B2".repeat(10);
+        for (text, clean) in [
+            (
+                format!("key sk-ant-api03-{token} end"),
+                "key [secret] end".to_owned(),
+            ),
+            (format!("ghp_{}.", &token[..36]), "[secret].".to_owned()),
+            ("id AKIAIOSFODNN7EXAMPLE,".to_owned(), "id [secret],".to_owned()),
+            (
+                format!("Authorization: Bearer {token}\n"),
+                "Authorization: Bearer [secret]\n".to_owned(),
+            ),
+            (
+                format!("-----BEGIN RSA PRIVATE KEY-----\n{token}\n-----END RSA PRIVATE KEY-----\nend"),
+                "[secret]\nend".to_owned(),
+            ),
+            (
+                "sk-antelope, Bearer of news, AKIA".to_owned(),
+                "sk-antelope, Bearer of news, AKIA".to_owned(),
+            ),
+        ] {
+            assert_eq!(redactor.whole(&text), clean);
+            let every: Vec<usize> = (0..text.len()).collect();
+            assert_eq!(in_pieces(&redactor, &text, &every), clean);
+        }
+    }
+
+    #[test]
+    fn a_text_that_ends_like_a_secret_is_told_whole_at_its_end() {
+        let redactor = redactor();
+        let (clean, held) = redactor.open("nothing to see, hunter2");
+        assert_eq!((clean.as_str(), held.as_str()), ("nothing to see, ", "hunter2"));
+        assert_eq!(redactor.whole(&held), "hunter2");
+    }
+
+    proptest! {
+        #[test]
+        fn no_cut_lets_a_secret_through(
+            before in "[ -~ö]{0,40}", after in "[ -~ö]{0,40}", cuts in prop::collection::vec(0usize..120, 0..8),
+        ) {
+            let redactor = redactor();
+            let text = format!("{before}{SECRET}{after}");
+            let mut cuts = cuts;
+            cuts.sort_unstable();
+            let clean = in_pieces(&redactor, &text, &cuts);
+            prop_assert!(!clean.contains(SECRET));
+            prop_assert_eq!(clean, redactor.whole(&text));
+        }
+    }
+}
