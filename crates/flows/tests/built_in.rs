@@ -275,6 +275,64 @@ fn s4_08_the_plan_comes_back_from_the_definition_and_the_stored_input() {
 }
 
 #[test]
+fn s4_01_a_definition_is_pure_the_same_for_every_way_in() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let library = Library::new();
+    let library = &library;
+    let ways: Vec<Compiled> = std::thread::scope(|scope| {
+        let ways = [None, Some(folder.path()), None, Some(folder.path())];
+        let threads: Vec<_> = ways
+            .into_iter()
+            .map(|project| scope.spawn(move || library.compile(project, "fix", Size::Large, false)))
+            .collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("no panic").expect("it compiles"))
+            .collect()
+    });
+    assert!(ways.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+#[test]
+fn s4_02_a_definition_cannot_reach_for_what_starts_work() {
+    let manifest =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).expect("the manifest");
+    let dependencies = manifest.split("[dependencies]").nth(1).expect("dependencies");
+    for reaching in ["agents", "git", "store", "server", "cli", "tokio", "futures"] {
+        assert!(
+            !dependencies.lines().any(|line| line.starts_with(reaching)),
+            "{reaching}"
+        );
+    }
+}
+
+#[test]
+fn s4_20_no_input_raises_what_a_step_may_touch() {
+    let library = Library::new();
+    for name in ["review", "investigate"] {
+        let compiled = library
+            .compile(None, name, Size::Large, false)
+            .expect("it compiles");
+        assert!(
+            compiled
+                .plan
+                .steps
+                .iter()
+                .all(|step| step.access == domain::Access::Read),
+            "{name}"
+        );
+        for override_ in ["access", "mode", "mode_id", "network", "gate"] {
+            let mut asked = input(Size::Large, false, None);
+            asked.extra.insert(override_.to_owned(), Value::from("write"));
+            assert!(
+                library.check_input(&compiled.flow, &mut asked).is_err(),
+                "{name} {override_}"
+            );
+        }
+    }
+}
+
+#[test]
 fn s4_24_the_report_names_the_model_of_the_run() {
     let library = Library::new();
     let compiled = library

@@ -48,7 +48,7 @@ macro_rules! diagnostics {
         #[test]
         fn $name() {
             let others: &[&[(&str, &str)]] = &[$($others)?];
-            insta::assert_snapshot!(shown(&String::from($flow), &others.concat()));
+            insta::assert_snapshot!(shown($flow.as_ref(), &others.concat()));
         }
     )*};
 }
@@ -83,6 +83,7 @@ diagnostics! {
     unknown_variables_in_a_template: flow("[[step]]\nid = \"a\"\nkind = \"agent\"\nprompt = \"\"\"\nOne {{ input.qestion }}\n  two {{ itme.name }} and {{ size.angels }}\n\"\"\"\n");
     an_item_without_each: flow("[[step]]\nid = \"a\"\nkind = \"agent\"\nprompt = \"Look at {{ item.name }}.\"\n");
     an_unknown_filter: flow("[[step]]\nid = \"a\"\nkind = \"agent\"\nprompt = \"Ask {{ input.question | uper }}.\"\n");
+    a_tag_that_templates_do_not_have: flow("[[step]]\nid = \"a\"\nkind = \"agent\"\nprompt = \"{% include 'other' %}\"\n");
     a_field_that_a_schema_lacks: flow(&(ask("scan", "output_schema = { type = \"object\", additionalProperties = false, properties = { files = { type = \"array\" } } }")
         + "[[step]]\nid = \"look\"\nkind = \"agent\"\nneeds = [\"scan\"]\nprompt = \"{{ scan.flies }}\"\n"));
     a_missing_schema_file: flow(&ask("a", "output = \"schemas/absent.json\""));

@@ -15,6 +15,11 @@ use std::ops::Range;
 /// What a step's words may name.
 pub(super) type Scope = BTreeMap<String, Shape>;
 
+/// The tags that templates have.
+const TAGS: [&str; 12] = [
+    "if", "elif", "else", "endif", "for", "endfor", "set", "endset", "with", "endwith", "raw", "endraw",
+];
+
 /// A text of the file that is an expression or a template, and the field it stands in.
 #[derive(Clone, Copy)]
 struct Words<'a> {
@@ -109,9 +114,12 @@ impl Checker<'_> {
         }
     }
 
-    /// Filters and tests are looked up only when they run: better said now.
+    /// Tags, filters and tests are looked up only when they run: better said now.
     fn functions(&self, field: &str, text: &At<String>) {
         for tag in paths::tags(&text.value) {
+            if text.value[..tag.start].ends_with("{%") {
+                self.tag(field, text, tag.clone());
+            }
             for path in paths::paths(&text.value, tag.clone(), Language::Template) {
                 let at = path.at();
                 let before = text.value[tag.start..at.start].trim_end();
@@ -130,6 +138,19 @@ impl Checker<'_> {
                         .add(problem.hint(near::hint(name, known.iter().copied())));
                 }
             }
+        }
+    }
+
+    /// Templates stand alone and call nothing: no includes, no blocks, no macros.
+    fn tag(&self, field: &str, text: &At<String>, tag: Range<usize>) {
+        let inner = &text.value[tag.clone()];
+        let rest = inner.trim_start_matches(['-', '+', ' ', '\t', '\r', '\n']);
+        let length = rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len());
+        let (word, start) = (&rest[..length], tag.end - rest.len());
+        if !word.is_empty() && !TAGS.contains(&word) {
+            let message = format!("`{field}` uses the tag `{word}`, which prompts and commands do not have");
+            let problem = self.inside(text, start..start + length, message, "not known");
+            self.problems.add(problem.hint(near::hint(word, TAGS)));
         }
     }
 
