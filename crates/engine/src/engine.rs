@@ -46,6 +46,27 @@ impl Engine {
     /// # Errors
     /// When the history cannot be read.
     pub async fn open(ports: Ports, config: Config) -> Result<Self, EngineError> {
+        Self::open_with(ports, config, |_| {}).await
+    }
+
+    /// As [`Self::open`], seen by a probe.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    #[cfg(feature = "testkit")]
+    pub async fn open_probed(
+        ports: Ports,
+        config: Config,
+        probe: crate::testkit::Probe,
+    ) -> Result<Self, EngineError> {
+        Self::open_with(ports, config, |shared| shared.probe = probe).await
+    }
+
+    async fn open_with(
+        ports: Ports,
+        config: Config,
+        prepare: impl FnOnce(&mut Shared),
+    ) -> Result<Self, EngineError> {
         let (board, position) = (read_board(&ports).await?, ports.store.position().await?);
         let units = read_units(&ports).await?;
         #[expect(
@@ -53,7 +74,9 @@ impl Engine {
             reason = "every sender is a person's request or the end of a task: few"
         )]
         let (to_board, board_inbox) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared::new(ports, board, position, to_board));
+        let mut shared = Shared::new(ports, board, position, to_board);
+        prepare(&mut shared);
+        let shared = Arc::new(shared);
         let keeper = BoardKeeper {
             shared: Arc::clone(&shared),
             units,

@@ -492,6 +492,8 @@ impl Keeper {
             Ok(committed) => {
                 self.shared.publish(committed.position);
                 self.shared.set_health(Health::Good);
+                #[cfg(feature = "testkit")]
+                (self.shared.probe.stored)(self.run());
                 answers
                     .into_iter()
                     .for_each(|(answer, result)| drop(answer.send(result)));

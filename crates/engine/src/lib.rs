@@ -15,6 +15,8 @@ pub mod ports;
 mod shared;
 mod slug;
 mod start;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 mod wakes;
 mod work;
 

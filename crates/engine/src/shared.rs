@@ -3,6 +3,7 @@
 use crate::keeper::{self, Message};
 use crate::ports::{Agents, Clock, Definitions, Store, Transcripts, Workspaces};
 use crate::wakes::Wakes;
+use crate::work::Report;
 use crate::{Health, board};
 use domain::{Admission, Board, Name, RunId, Want, admit, board_wake};
 use std::collections::BTreeMap;
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) board_moved: Notify,
     pub(crate) position: watch::Sender<u64>,
     pub(crate) health: watch::Sender<Health>,
+    #[cfg(feature = "testkit")]
+    pub(crate) probe: crate::testkit::Probe,
 }
 
 #[derive(Default)]
@@ -69,6 +72,8 @@ impl Shared {
             board_moved: Notify::new(),
             position: watch::Sender::new(position),
             health: watch::Sender::new(Health::Good),
+            #[cfg(feature = "testkit")]
+            probe: crate::testkit::Probe::default(),
         }
     }
 
@@ -100,6 +105,20 @@ impl Shared {
         keepers.by_run.insert(run, sender);
         drop(keepers);
         tokio::spawn(keeper::keep(Arc::clone(self), run, receiver));
+    }
+
+    /// Brings news of what is under way to its keeper.
+    pub(crate) fn report(self: &Arc<Self>, run: RunId, report: Report) {
+        #[cfg(feature = "testkit")]
+        if let (Some(copy), true) = (report.copy(), (self.probe.doubles)()) {
+            let shared = Arc::clone(self);
+            tokio::spawn(async move {
+                let clock = &shared.ports.clock;
+                clock.sleep_until(clock.now().plus_ms(700)).await;
+                shared.send(run, Message::Report(copy));
+            });
+        }
+        self.send(run, Message::Report(report));
     }
 
     /// A keeper with nothing in hand leaves, unless a message came meanwhile.

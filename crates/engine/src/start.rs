@@ -5,7 +5,8 @@ use crate::EngineError;
 use crate::ports::Base;
 use crate::shared::Shared;
 use domain::{
-    Access, Name, Plan, ProjectId, RunEvent, RunId, RunInput, RunStarted, StepKind, UnitId, Untrusted, Value, begin,
+    Access, Name, Plan, ProjectId, RunEvent, RunId, RunInput, RunStarted, StepKind, UnitId, Untrusted, Value,
+    begin,
 };
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -81,7 +82,11 @@ async fn find_base(
     plan: &Plan,
 ) -> Result<Base, EngineError> {
     let workspaces = &shared.ports.workspaces;
-    let target = input.extra.get("target").and_then(Value::as_text).filter(|target| !target.is_empty());
+    let target = input
+        .extra
+        .get("target")
+        .and_then(Value::as_text)
+        .filter(|target| !target.is_empty());
     let is_reader = plan.steps.iter().all(|step| step.access == Access::Read);
     if target.is_none()
         && is_reader

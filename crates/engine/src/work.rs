@@ -2,7 +2,6 @@
 //! run's branch, the burial of a task that an earlier life left behind.
 
 use crate::board;
-use crate::keeper::Message;
 use crate::ports::{
     AdvanceSpec, AgentEnd, BeginError, Begun, Definitions, MergeOutcome, MergeSpec, OutputCheck, Place,
     PlaceSpec, TaskFile, WorkOrder, WorkspaceError,
@@ -34,6 +33,26 @@ pub(crate) enum Report {
     Merged { key: StepKey, merge: Merge },
     /// The branch was moved, or not.
     Published(Result<String, String>),
+}
+
+#[cfg(feature = "testkit")]
+impl Report {
+    /// The same news once more, where that can be.
+    pub(crate) fn copy(&self) -> Option<Self> {
+        match self {
+            Self::Spawned { .. } => None,
+            Self::Ended { task, ending, usage } => Some(Self::Ended {
+                task: *task,
+                ending: ending.clone(),
+                usage: *usage,
+            }),
+            Self::Merged { key, merge } => Some(Self::Merged {
+                key: key.clone(),
+                merge: merge.clone(),
+            }),
+            Self::Published(result) => Some(Self::Published(result.clone())),
+        }
+    }
 }
 
 /// A task to be done.
@@ -160,7 +179,7 @@ impl Reporter {
                 ending,
                 usage,
             };
-            self.shared.send(self.run, Message::Report(report));
+            self.shared.report(self.run, report);
         }
     }
 }
@@ -203,13 +222,13 @@ async fn do_task(shared: &Arc<Shared>, job: &Job, stopped: oneshot::Receiver<()>
     };
     let Begun { process, running } = begun;
     let (go, may_go) = oneshot::channel();
-    shared.send(
+    shared.report(
         job.run,
-        Message::Report(Report::Spawned {
+        Report::Spawned {
             task: job.task,
             process,
             go,
-        }),
+        },
     );
     tokio::select! {
         biased;
@@ -399,7 +418,7 @@ pub(crate) fn merge(shared: Arc<Shared>, run: RunId, key: StepKey, spec: MergeSp
             Ok(MergeOutcome::Conflict(files)) => Merge::Conflict(files),
             Err(error) => Merge::Failed(error.to_string()),
         };
-        shared.send(run, Message::Report(Report::Merged { key, merge }));
+        shared.report(run, Report::Merged { key, merge });
     });
 }
 
@@ -409,6 +428,6 @@ pub(crate) fn publish(shared: Arc<Shared>, run: RunId, spec: AdvanceSpec) {
         let to = spec.to.clone();
         let moved = shared.ports.workspaces.advance(spec).await;
         let report = Report::Published(moved.map(|()| to).map_err(|error| error.to_string()));
-        shared.send(run, Message::Report(report));
+        shared.report(run, report);
     });
 }

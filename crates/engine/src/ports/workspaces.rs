@@ -113,8 +113,7 @@ pub trait Workspaces: Send + Sync {
 
     /// What is checked out together with everything that is not committed yet, as a commit pinned for the run; none
     /// when everything is committed, and where there is no git. For runs that only look.
-    fn working_state(&self, project: PathBuf, run: RunId)
-    -> Later<'_, Result<Option<Base>, WorkspaceError>>;
+    fn working_state(&self, project: PathBuf, run: RunId) -> Later<'_, Result<Option<Base>, WorkspaceError>>;
 
     /// Makes the place, or finds the one that an earlier attempt used. Safe to repeat after a crash at any point.
     fn prepare(&self, spec: PlaceSpec) -> Later<'_, Result<Place, WorkspaceError>>;

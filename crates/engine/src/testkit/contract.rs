@@ -1,0 +1,1 @@
+//! What every `Store` does alike.

@@ -1,0 +1,5 @@
+//! What the engine does, seen from outside: in simulated worlds, and in small scenes.
+
+mod parked;
+mod planted;
+mod sim;

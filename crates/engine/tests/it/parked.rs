@@ -1,0 +1,1 @@
+//! Waiting costs nothing.

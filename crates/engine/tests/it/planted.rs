@@ -1,0 +1,1 @@
+//! Known mistakes, and that the simulation notices each.
