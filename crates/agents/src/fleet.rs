@@ -119,23 +119,7 @@ impl Fleet {
         let probed = probe(&spawner, &scratch, &config.catalog.sandbox).await;
         home::remove(&scratch);
         let in_force = probed.map_err(FleetError::Unenforceable)?;
-        let accounts = Accounts {
-            folder: config.home.join("accounts"),
-            environment: config.environment.clone(),
-        };
-        let expand = |folder: &str| crate::install::expand(folder, &config.user_home);
-        let own = config.catalog.sandbox.path.iter().map(|folder| expand(folder));
-        let system = config
-            .environment
-            .get("PATH")
-            .into_iter()
-            .flat_map(|path| path.split(':'))
-            .map(PathBuf::from);
-        let path = own.chain(system).filter(|folder| folder.is_absolute()).collect();
-        let places = Whereabouts {
-            path,
-            home: config.user_home.clone(),
-        };
+        let (accounts, places) = (config.accounts(), config.places());
         let starts = Arc::new(Semaphore::new(STARTS_AT_ONCE));
         Ok(Self {
             config,

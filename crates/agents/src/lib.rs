@@ -13,7 +13,9 @@ mod fleet;
 mod harness;
 mod home;
 mod install;
+mod login;
 mod prepare;
+mod probe;
 mod process;
 pub mod rehearsal;
 mod sandbox;
@@ -23,6 +25,8 @@ mod spawner;
 pub use confined::Ended;
 pub use descriptor::{Catalog, CatalogError, Descriptor, End, Login, LoginFile, Manner};
 pub use fleet::{Confined, Fleet, FleetConfig, FleetError};
+pub use login::{LoginError, import, keep_token, login};
+pub use probe::{LoginState, Probed};
 pub use sandbox::{Attempt, Bounds, Choice, Containment, InForce, Sandbox};
 pub use shim::{SHIM_ARGUMENT, shim_main};
 

@@ -141,6 +141,11 @@ impl Accounts {
         Ok(folder)
     }
 
+    /// Whether the account has all that makes a login.
+    pub(crate) fn is_complete(&self, agent: &str, name: &str, login: &Login) -> io::Result<bool> {
+        is_complete(&self.of(agent, name), login)
+    }
+
     /// Whether a person's own home has a login that could be imported.
     pub(crate) fn can_import(login: &Login, user_home: &Path) -> bool {
         !login.files.is_empty() && is_complete(user_home, login).unwrap_or(false)
@@ -187,6 +192,13 @@ pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(path)
+}
+
+/// Makes the folders that files will lie in.
+pub(crate) fn make_parents<'a>(root: &Path, files: impl Iterator<Item = &'a str>) -> io::Result<()> {
+    files
+        .filter_map(|file| root.join(file).parent().map(Path::to_owned))
+        .try_for_each(|parent| private_folder(&parent))
 }
 
 /// Puts a file into a home that a task may have prepared traps in.

@@ -1,6 +1,7 @@
 //! A small world for tests: a fleet with a home of its own, a working copy, and what a task said.
 #![allow(
     dead_code,
+    unreachable_pub,
     clippy::allow_attributes,
     reason = "every test program uses another part of this"
 )]
@@ -142,7 +143,8 @@ impl World {
 
 /// Not below `/tmp`, which is private inside the sandbox and would hide what should be seen to be hidden.
 fn base() -> PathBuf {
-    let base = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let base = std::env::var("PARTITA_TEST_GROUND").unwrap_or(env!("CARGO_TARGET_TMPDIR").to_owned());
+    let base = PathBuf::from(base);
     std::fs::create_dir_all(&base).unwrap();
     base
 }
@@ -158,7 +160,9 @@ pub fn config(ground: &Path, agents_toml: &str, environment: &[(&str, &str)]) ->
         home: ground.join("home"),
         user_home: ground.join("user"),
         environment: daemon,
-        program: env!("CARGO_BIN_EXE_agents-shim").into(),
+        program: std::env::var("PARTITA_TEST_SHIM")
+            .unwrap_or(env!("CARGO_BIN_EXE_agents-shim").to_owned())
+            .into(),
         catalog: Catalog::parse(agents_toml, "agents.toml").unwrap(),
         clock: Arc::new(StillClock),
         transcript_max: 1 << 20,
