@@ -102,7 +102,9 @@ impl Ready {
             access: order.access,
             is_sandboxed,
             mode: mode(&manners, fleet.in_force.nests || !is_sandboxed),
-            model: named.or(model),
+            model: named
+                .or(model)
+                .filter(|_| !manners.iter().any(|manner| manner.is_model_told)),
             resume: None,
             session_total: None,
             zone: jiff::tz::TimeZone::system(),

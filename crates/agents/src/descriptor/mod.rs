@@ -97,6 +97,8 @@ pub struct Manner {
     pub mode_without_nesting: Option<String>,
     /// The model under the name it has here.
     pub model: Option<String>,
+    /// Whether environment or arguments tell it the model, so that it must not be told again.
+    pub is_model_told: bool,
     /// More arguments.
     pub args: Vec<String>,
     /// More environment.
