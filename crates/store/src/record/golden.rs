@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
-#[expect(dead_code, reason = "other tests use the rest")]
 #[path = "../../tests/store/common/history.rs"]
 mod history;
 

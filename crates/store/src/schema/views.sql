@@ -161,11 +161,9 @@ CREATE TABLE flow_steps (
     planned_at  TEXT NOT NULL,
     started_at  TEXT,
     ended_at    TEXT,
-    -- Carries the promise that a run has each step instance once.
+    -- Carries the promise that a run has each step instance once; the steps of a run, few enough to be sorted.
     CONSTRAINT flow_steps_key UNIQUE (run_id, step_key)
 ) STRICT;
--- The steps of a run in the order of its plan.
-CREATE INDEX flow_steps_by_run ON flow_steps (run_id, position, ordinal);
 -- ON DELETE SET NULL of a task.
 CREATE INDEX flow_steps_by_task ON flow_steps (task_id) WHERE task_id IS NOT NULL;
 

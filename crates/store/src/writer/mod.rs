@@ -4,6 +4,8 @@
 //! Leaves out: what a batch changes (`batch`) and how the caller waits (`Handle`).
 
 mod batch;
+#[cfg(test)]
+mod faults;
 mod handle;
 
 pub(crate) use handle::{Handle, Message, Work};

@@ -1,8 +1,4 @@
 //! A history that the rules could have made, with every kind of event in it, for tests of every layer of the store.
-#![allow(
-    clippy::unwrap_used,
-    reason = "in a test an unwrap is an assertion; a unit test counts as one anyway"
-)]
 
 use domain::{
     Access, Attention, AttentionId, AttentionKind, BoardEvent, Change, Choice, Ending, Event, Expression,

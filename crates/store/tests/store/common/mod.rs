@@ -1,5 +1,4 @@
 //! What the tests of the store share: a home of their own, and a history to put in it.
-#![expect(clippy::unwrap_used, reason = "in a test an unwrap is an assertion")]
 
 pub(crate) mod history;
 
