@@ -54,31 +54,69 @@ pub(crate) fn paths(source: &str, within: Range<usize>, language: Language) -> V
     found
 }
 
-/// The insides of a template's `{{ … }}` and `{% … %}` tags.
+/// Where one of these letters stands in `source[within]` outside of texts in quotes. At the very start and end of a tag
+/// they only say what happens to the blank space around it.
+pub(crate) fn operators(source: &str, within: Range<usize>, letters: &[char]) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut at = within.start;
+    while let Some(letter) = source.get(at..within.end).and_then(|rest| rest.chars().next()) {
+        if letter == '"' || letter == '\'' {
+            at = end_of_text(source, at, within.end);
+            continue;
+        }
+        let end = at + letter.len_utf8();
+        if letters.contains(&letter) && at > within.start && end < within.end {
+            found.push(at..end);
+        }
+        at = end;
+    }
+    found
+}
+
+/// The insides of a template's `{{ … }}` and `{% … %}` tags, as its engine sees them: a text in quotes may hold what
+/// looks like the end of a tag, and nothing in a raw block is one.
 pub(crate) fn tags(template: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(open) = template[at..].find('{').map(|open| at + open) {
-        let close = match template.as_bytes().get(open + 1) {
-            Some(b'{') => "}}",
-            Some(b'%') => "%}",
-            Some(b'#') => "#}",
+        let start = open + 2;
+        at = match template.as_bytes().get(open + 1) {
+            Some(b'{') => end_of_tag(template, start, "}}"),
+            Some(b'%') => end_of_tag(template, start, "%}"),
+            Some(b'#') => {
+                let end = template.get(start..).and_then(|rest| rest.find("#}"));
+                at = end.map_or(template.len(), |end| start + end);
+                continue;
+            }
             Some(_) | None => {
                 at = open + 1;
                 continue;
             }
         };
-        let start = open + 2;
-        let end = template
-            .get(start..)
-            .and_then(|rest| rest.find(close))
-            .map_or(template.len(), |end| start + end);
-        if close != "#}" {
-            found.push(start.min(end)..end);
+        found.push(start..at);
+        if template[start..at].trim_matches(['-', '+', ' ', '\t', '\r', '\n']) == "raw" {
+            at = template[at..]
+                .find("endraw")
+                .map_or(template.len(), |end| at + end);
         }
-        at = end;
     }
     found
+}
+
+fn end_of_tag(template: &str, start: usize, close: &str) -> usize {
+    let mut at = start;
+    while let Some(letter) = template.get(at..).and_then(|rest| rest.chars().next()) {
+        if template[at..].starts_with(close) {
+            return at;
+        }
+        let is_quote = letter == '"' || letter == '\'';
+        at = if is_quote {
+            end_of_text(template, at, template.len())
+        } else {
+            at + letter.len_utf8()
+        };
+    }
+    template.len()
 }
 
 fn is_start(letter: char) -> bool {
@@ -162,5 +200,8 @@ mod tests {
         let inside: Vec<&str> = tags(template).into_iter().map(|at| template[at].trim()).collect();
         assert_eq!(inside, ["a", "if c"]);
         assert_eq!(tags("{{").len(), 1);
+        let hidden = "{{ '}}' ~ a }}{% raw %}{{ b }}{% endraw %}{{ c }}";
+        let inside: Vec<&str> = tags(hidden).into_iter().map(|at| hidden[at].trim()).collect();
+        assert_eq!(inside, ["'}}' ~ a", "raw", "c"]);
     }
 }

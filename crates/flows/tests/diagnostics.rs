@@ -84,6 +84,7 @@ diagnostics! {
     an_item_without_each: flow("[[step]]\nid = \"a\"\nkind = \"agent\"\nprompt = \"Look at {{ item.name }}.\"\n");
     an_unknown_filter: flow("[[step]]\nid = \"a\"\nkind = \"agent\"\nprompt = \"Ask {{ input.question | uper }}.\"\n");
     a_tag_that_templates_do_not_have: flow("[[step]]\nid = \"a\"\nkind = \"agent\"\nprompt = \"{% include 'other' %}\"\n");
+    an_operator_that_templates_do_not_have: flow("[[step]]\nid = \"a\"\nkind = \"agent\"\nprompt = \"{{ input.question ~ '+' ~ input.agent }}\"\n");
     a_field_that_a_schema_lacks: flow(&(ask("scan", "output_schema = { type = \"object\", additionalProperties = false, properties = { files = { type = \"array\" } } }")
         + "[[step]]\nid = \"look\"\nkind = \"agent\"\nneeds = [\"scan\"]\nprompt = \"{{ scan.flies }}\"\n"));
     a_missing_schema_file: flow(&ask("a", "output = \"schemas/absent.json\""));

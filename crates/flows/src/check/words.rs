@@ -120,6 +120,7 @@ impl Checker<'_> {
             if text.value[..tag.start].ends_with("{%") {
                 self.tag(field, text, tag.clone());
             }
+            self.operators(field, text, tag.clone());
             for path in paths::paths(&text.value, tag.clone(), Language::Template) {
                 let at = path.at();
                 let before = text.value[tag.start..at.start].trim_end();
@@ -138,6 +139,18 @@ impl Checker<'_> {
                         .add(problem.hint(near::hint(name, known.iter().copied())));
                 }
             }
+        }
+    }
+
+    /// Texts are put together by writing them one after another: operators that do it can double a text without end.
+    fn operators(&self, field: &str, text: &At<String>, tag: Range<usize>) {
+        for at in paths::operators(&text.value, tag, &['~', '+', '*']) {
+            let operator = &text.value[at.clone()];
+            let message =
+                format!("`{field}` uses the operator `{operator}`, which prompts and commands do not have");
+            let problem = self.inside(text, at, message, "not known");
+            self.problems
+                .add(problem.hint("write the values one after another: `{{ a }}{{ b }}`".to_owned()));
         }
     }
 

@@ -1,8 +1,9 @@
 //! What templates can do with values.
 
+use super::growth;
 use domain::Value;
 use minijinja::value::ValueKind;
-use minijinja::{Environment, filters as stock, tests as stock_tests};
+use minijinja::{Environment, Error, filters as stock, tests as stock_tests};
 
 /// Every filter there is.
 pub(crate) const FILTERS: [&str; 21] = [
@@ -45,15 +46,13 @@ pub(crate) const TESTS: [&str; 9] = [
 pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("default", stock::default);
     environment.add_filter("findings", |value: &minijinja::Value| {
-        findings_text(&from_template(value))
+        from_template(value).map(|value| findings_text(&value))
     });
     environment.add_filter("first", stock::first);
-    environment.add_filter("indent", indented);
+    environment.add_filter("indent", growth::indented);
     environment.add_filter("items", stock::items);
-    environment.add_filter("join", stock::join);
-    environment.add_filter("json", |value: &minijinja::Value| {
-        crate::json::pretty(&from_template(value))
-    });
+    environment.add_filter("join", growth::joined);
+    environment.add_filter("json", growth::json);
     environment.add_filter("last", stock::last);
     environment.add_filter("length", stock::length);
     environment.add_filter("lines", stock::lines);
@@ -62,7 +61,7 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_filter("map", stock::map);
     environment.add_filter("reject", stock::reject);
     environment.add_filter("rejectattr", stock::rejectattr);
-    environment.add_filter("replace", stock::replace);
+    environment.add_filter("replace", growth::replaced);
     environment.add_filter("reverse", stock::reverse);
     environment.add_filter("selectattr", stock::selectattr);
     environment.add_filter("sort", stock::sort);
@@ -79,57 +78,41 @@ pub(super) fn add_to(environment: &mut Environment<'static>) {
     environment.add_test("undefined", stock_tests::is_undefined);
 }
 
-/// Puts blanks before each line but the first, or before that one too. Takes every value: what was left out indents to
-/// nothing.
-fn indented(value: &minijinja::Value, width: Option<usize>, first: Option<bool>) -> String {
-    const WIDTH_MAX: usize = 40;
-    let blanks = " ".repeat(width.unwrap_or(4).min(WIDTH_MAX));
-    let text = super::written(value);
-    let lines = text.lines().enumerate().map(|(index, line)| {
-        let is_indented = !line.trim().is_empty() && (index > 0 || first == Some(true));
-        if is_indented {
-            format!("{blanks}{line}")
-        } else {
-            line.to_owned()
-        }
-    });
-    lines.collect::<Vec<_>>().join("\n")
+/// A template's value as a value of the rules; an error when it has more parts than anybody could read.
+pub(super) fn from_template(value: &minijinja::Value) -> Result<Value, Error> {
+    nested(value, 0, &mut 0)
 }
 
-/// A template's value as a value of the rules.
-pub(super) fn from_template(value: &minijinja::Value) -> Value {
-    nested(value, 0)
-}
-
-fn nested(value: &minijinja::Value, depth: usize) -> Value {
+fn nested(value: &minijinja::Value, depth: usize, parts: &mut usize) -> Result<Value, Error> {
     const DEPTH_MAX: usize = 64;
-    if depth > DEPTH_MAX {
-        return Value::Null;
+    *parts += 1 + value.as_str().map_or(0, |text| text.len() / 64);
+    if depth > DEPTH_MAX || *parts > growth::PARTS_MAX {
+        return Err(growth::too_large());
     }
-    match value.kind() {
+    Ok(match value.kind() {
         ValueKind::Bool => Value::Bool(value.is_true()),
         ValueKind::Number => value.as_i64().filter(|_| value.is_integer()).map_or_else(
             || f64::try_from(value.clone()).map_or(Value::Null, Value::Float),
             Value::Int,
         ),
         ValueKind::String => Value::from(value.as_str().unwrap_or_default()),
-        ValueKind::Seq | ValueKind::Iterable => Value::List(
-            value
-                .try_iter()
-                .into_iter()
-                .flatten()
-                .map(|item| nested(&item, depth + 1))
-                .collect(),
-        ),
-        ValueKind::Map => Value::map(value.try_iter().into_iter().flatten().map(|key| {
-            let inner = value
-                .get_item(&key)
-                .map_or(Value::Null, |inner| nested(&inner, depth + 1));
-            (key.to_string(), inner)
-        })),
+        ValueKind::Seq | ValueKind::Iterable => {
+            let mut items = Vec::new();
+            for item in value.try_iter()? {
+                items.push(nested(&item, depth + 1, parts)?);
+            }
+            Value::List(items)
+        }
+        ValueKind::Map => {
+            let mut entries = Vec::new();
+            for key in value.try_iter()? {
+                entries.push((key.to_string(), nested(&value.get_item(&key)?, depth + 1, parts)?));
+            }
+            Value::map(entries)
+        }
         // Undefined, none and whatever a later version of the engine brings have no counterpart.
         _ => Value::Null,
-    }
+    })
 }
 
 /// Findings as a numbered list: the numbers are what a judge of them refers to. Text of an agent stays inside its item.

@@ -3,6 +3,7 @@
 
 mod absent;
 mod filters;
+mod growth;
 mod shell;
 
 pub(crate) use absent::left_out;
@@ -78,16 +79,14 @@ pub(crate) fn render_command(source: &str, names: &Names, own: &[String]) -> Res
     let mut environment = environment();
     let own = own.to_vec();
     environment.set_formatter(move |out, _, value| {
-        let text = written(value);
+        let text = written(value)?;
         if own.contains(&text) {
             write(out, &text)
         } else {
             write(out, &shell::quoted(&text))
         }
     });
-    let line = environment
-        .render_named_str("command", source, names.clone())
-        .map_err(|error| said(&error))?;
+    let line = render(&environment, source, names)?;
     if line.contains('\0') || line.len() > COMMAND_BYTES_MAX {
         return Err("the command line is too long or holds a zero byte".to_owned());
     }
@@ -133,7 +132,7 @@ fn render_spilling(source: &str, names: &Names, limit: usize) -> Result<Text, St
     let mut environment = environment();
     let spilled = Arc::clone(&files);
     environment.set_formatter(move |out, _, value| {
-        let text = written(value);
+        let text = written(value)?;
         if text.len() <= limit {
             return write(out, &text);
         }
@@ -144,9 +143,7 @@ fn render_spilling(source: &str, names: &Names, limit: usize) -> Result<Text, St
         let name = keep(&mut locked(&spilled), text, if is_json { "json" } else { "md" });
         write(out, &format!("(too long to stand here: read the file `{name}`)"))
     });
-    let text = environment
-        .render_named_str("prompt", source, names.clone())
-        .map_err(|error| said(&error))?;
+    let text = render(&environment, source, names)?;
     drop(environment);
     let files = std::mem::take(&mut *locked(&files));
     Ok(Text { text, files })
@@ -167,18 +164,28 @@ fn keep(files: &mut Vec<(String, String)>, text: String, ending: &str) -> String
 }
 
 /// A value as text: nothing for none, JSON for what has parts.
-fn written(value: &minijinja::Value) -> String {
+fn written(value: &minijinja::Value) -> Result<String, Error> {
     use minijinja::value::ValueKind;
-    match value.kind() {
+    Ok(match value.kind() {
         ValueKind::None | ValueKind::Undefined => String::new(),
         _ if absent::is_left_out(value) => String::new(),
         // As expressions and JSON write it, not as the engine does.
         ValueKind::Bool => value.is_true().to_string(),
-        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => {
-            crate::json::pretty(&filters::from_template(value))
-        }
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => growth::json(value)?,
         _ => value.to_string(),
-    }
+    })
+}
+
+/// Renders into a text of bounded size.
+fn render(environment: &Environment<'_>, source: &str, names: &Names) -> Result<String, String> {
+    let template = environment
+        .template_from_named_str("prompt", source)
+        .map_err(|error| said(&error))?;
+    let mut sink = growth::Sink::default();
+    template
+        .render_captured_to(names.clone(), &mut sink)
+        .map_err(|error| said(&error))?;
+    Ok(sink.into_text())
 }
 
 fn write(out: &mut Output<'_>, text: &str) -> Result<(), Error> {
