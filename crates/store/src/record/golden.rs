@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
-#[path = "../../tests/store/common/history.rs"]
+#[path = "../../tests/store/common/history/mod.rs"]
 mod history;
 
 /// Makes, for each kind of stream, what today's stored form of each variant is called, and the list of all of them.
@@ -119,7 +119,7 @@ fn every_variant_is_in_the_history_under_the_name_that_is_written() {
     assert_eq!(
         kinds,
         KINDS.iter().copied().collect(),
-        "a variant is missing from `tests/store/common/history.rs`"
+        "a variant is missing from `tests/store/common/history`"
     );
 }
 

@@ -7,6 +7,7 @@
 mod backup;
 mod common;
 mod contract;
+mod full_disk;
 mod lists;
 mod opening;
 mod schema;
