@@ -94,7 +94,9 @@ pub(crate) fn tags(template: &str) -> Vec<Range<usize>> {
             }
         };
         found.push(start..at);
-        if template[start..at].trim_matches(['-', '+', ' ', '\t', '\r', '\n']) == "raw" {
+        let is_block = template.as_bytes().get(open + 1) == Some(&b'%');
+        let word = template[start..at].trim_matches(['-', '+', ' ', '\t', '\r', '\n']);
+        if is_block && word == "raw" {
             at = template[at..]
                 .find("endraw")
                 .map_or(template.len(), |end| at + end);
@@ -200,8 +202,8 @@ mod tests {
         let inside: Vec<&str> = tags(template).into_iter().map(|at| template[at].trim()).collect();
         assert_eq!(inside, ["a", "if c"]);
         assert_eq!(tags("{{").len(), 1);
-        let hidden = "{{ '}}' ~ a }}{% raw %}{{ b }}{% endraw %}{{ c }}";
+        let hidden = "{{ '}}' ~ a }}{% raw %}{{ b }}{% endraw %}{{ raw }}{{ c }}";
         let inside: Vec<&str> = tags(hidden).into_iter().map(|at| hidden[at].trim()).collect();
-        assert_eq!(inside, ["'}}' ~ a", "raw", "c"]);
+        assert_eq!(inside, ["'}}' ~ a", "raw", "raw", "c"]);
     }
 }
