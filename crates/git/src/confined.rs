@@ -62,7 +62,7 @@ pub struct Direct;
 #[cfg(any(test, feature = "testkit"))]
 impl Confined for Direct {
     fn run(&self, order: Order) -> Later<'_, Result<Outcome, ConfinedError>> {
-        use crate::command::{Failure, Ran, Start};
+        use crate::process::{Failure, Ran, Start};
         Box::pin(async move {
             let start = Start {
                 argv: order.argv,

@@ -1,12 +1,13 @@
 //! Turns what lies in a folder into a git tree, through an index of ours. Git's own `add` is not used: it stops at
 //! nested repositories and moves submodules.
 
-use crate::command::{Call, Ran};
+use crate::command::Call;
 use crate::confined::{Confined, ConfinedError, Order};
 use crate::error::{Answer, failed, git_failed};
 use crate::files::blocking;
 use crate::listing::{Listing, Look, path_of, text_of};
 use crate::names::Oid;
+use crate::process::Ran;
 use engine::ports::WorkspaceError;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;

@@ -1,6 +1,6 @@
 //! Takes what a task made: a commit made inside the sandbox by a command of ours, then exactly that commit fetched.
 
-use crate::command::{GitDir, Ran};
+use crate::command::GitDir;
 use crate::error::{Answer, failed};
 use crate::files::blocking;
 use crate::gather::{Gather, Hands};
@@ -8,6 +8,7 @@ use crate::listing::Look;
 use crate::names::{Oid, run_task_ref, task_ref};
 use crate::place::Site;
 use crate::places::Places;
+use crate::process::Ran;
 use crate::project::Project;
 use crate::record::{self, Record};
 use crate::refs::{self, Move};

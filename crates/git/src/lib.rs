@@ -29,6 +29,7 @@ mod merge;
 mod names;
 mod place;
 mod places;
+mod process;
 mod project;
 mod prune;
 mod queue;

@@ -254,7 +254,7 @@ impl Places {
             blocking(move || files::remove_tree(&rubbish)).await?;
         }
         placed?;
-        settle_later(site.clone());
+        settle_later(site);
         Ok(())
     }
 
@@ -431,24 +431,33 @@ fn locks_below(git: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Brings what was written to the disk while the agent already works, and says so. By the open folder, not by its
-/// name: by then another place may have it.
-fn settle_later(site: Site) {
-    tokio::task::spawn_blocking(move || {
-        let Ok(folder) = fs::File::open(&site.dir) else {
-            return;
-        };
-        #[cfg(target_os = "linux")]
-        let synced = rustix::fs::syncfs(&folder).is_ok();
-        #[cfg(not(target_os = "linux"))]
-        let synced = folder.sync_all().is_ok();
-        if synced {
-            let flags = rustix::fs::OFlags::CREATE | rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::CLOEXEC;
-            let _ = rustix::fs::openat(&folder, SETTLED, flags, rustix::fs::Mode::from_raw_mode(0o600));
+/// Makes sure that what was written reached the disk, and says so: long after, when the system has written nearly all
+/// of it by itself. By the open folder, not by its name: by then another place may have it.
+fn settle_later(site: &Site) {
+    let Ok(folder) = fs::File::open(&site.dir) else {
+        return;
+    };
+    tokio::spawn(async move {
+        tokio::time::sleep(SETTLES_AFTER).await;
+        let settled = tokio::task::spawn_blocking(move || settle(&folder)).await;
+        if let Ok(Err(error)) = settled {
+            tracing::debug!(%error, "a place was not settled");
         }
     });
 }
 
+fn settle(folder: &fs::File) -> std::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    rustix::fs::syncfs(folder)?;
+    #[cfg(not(target_os = "linux"))]
+    folder.sync_all()?;
+    let flags = rustix::fs::OFlags::CREATE | rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::CLOEXEC;
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::openat(folder, SETTLED, flags, mode)?;
+    Ok(())
+}
+
+const SETTLES_AFTER: std::time::Duration = std::time::Duration::from_secs(60);
 const SETTLED: &str = "settled";
 
 /// Files that were written shortly before the machine went down may be there by name and empty: after that, what

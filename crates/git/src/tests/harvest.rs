@@ -324,3 +324,48 @@ async fn a_34_what_comes_out_of_the_sandbox_must_stand_on_the_base() {
         assert_eq!(world.git("for-each-ref refs/partita/tasks"), "");
     }
 }
+
+/// The least a sandbox can give: what the order names, and the system's programs.
+struct Bubble;
+
+impl Confined for Bubble {
+    fn run(&self, order: Order) -> Later<'_, Result<Outcome, crate::ConfinedError>> {
+        let mut argv: Vec<std::ffi::OsString> = ["/usr/bin/bwrap", "--unshare-all", "--die-with-parent"]
+            .map(Into::into)
+            .into();
+        let mut mount =
+            |kind: &str, path: &std::path::Path| argv.extend([kind.into(), path.into(), path.into()]);
+        for folder in ["/usr", "/bin", "/lib", "/lib64", "/etc/ld.so.cache"] {
+            mount("--ro-bind-try", std::path::Path::new(folder));
+        }
+        order.readable.iter().for_each(|path| mount("--ro-bind", path));
+        order.writable.iter().for_each(|path| mount("--bind", path));
+        argv.extend(["--dev", "/dev", "--remount-ro", "/", "--chdir"].map(Into::into));
+        argv.push(order.dir.clone().into());
+        argv.extend(order.argv.clone());
+        Box::pin(async move { Direct.run(Order { argv, ..order }).await })
+    }
+}
+
+#[tokio::test]
+async fn what_the_sandbox_is_asked_for_is_enough() {
+    let world = World::new().await;
+    let git = Git::find().await.unwrap();
+    let places = Places::new(git, &world.dir.path().join("home/worktrees"), Arc::new(Bubble)).unwrap();
+    let world = World {
+        places,
+        dir: world.dir,
+    };
+    if super::try_sh(world.dir.path(), "bwrap --ro-bind / / true").0 != Some(0) {
+        eprintln!("skipped: no bubblewrap here");
+        return;
+    }
+    let change = world
+        .harvested(
+            "fix",
+            "echo x >> a.txt; rm sub/b.txt; git init -q in; echo i > in/i",
+        )
+        .await;
+    assert_eq!(change.files, 3);
+    world.verify();
+}

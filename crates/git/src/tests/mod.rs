@@ -1,5 +1,6 @@
 //! Tests of the room against a real git: each world is a home and a project in a folder of its own.
 
+mod content;
 mod faults;
 mod harvest;
 mod hostile;

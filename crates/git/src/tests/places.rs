@@ -257,3 +257,39 @@ async fn a_linked_worktree_a_shallow_clone_and_sha256_are_projects_too() {
         sh(&world.project(), "git fsck --strict --no-dangling");
     }
 }
+
+#[tokio::test]
+async fn a_repository_of_another_user_is_refused_with_the_way_out() {
+    let world = World::new().await;
+    if super::try_sh(&world.project(), "chown -R 4321 .").0 != Some(0) {
+        eprintln!("skipped: giving files away needs root");
+        return;
+    }
+    let said = world
+        .places
+        .base(world.project(), RUN, None)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        said.contains("belongs to another user") && said.contains("safe.directory"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn work_after_a_power_loss_is_set_aside_until_it_was_settled() {
+    let world = World::new().await;
+    let place = world.writer("fix").await;
+    sh(&place.path, "echo half >> a.txt");
+    let record = place.path.with_file_name("record");
+    let text = fs::read_to_string(&record).unwrap();
+    let line = text.lines().find(|line| line.starts_with("boot ")).unwrap();
+    fs::write(&record, text.replace(line, "boot earlier")).unwrap();
+
+    fs::write(place.path.with_file_name("settled"), "").unwrap();
+    assert!(world.writer("fix").await.has_leftovers);
+    fs::remove_file(place.path.with_file_name("settled")).unwrap();
+    assert!(!world.writer("fix").await.has_leftovers);
+    assert_eq!(world.places.list().await.unwrap().len(), 2);
+}
