@@ -15,30 +15,99 @@ pub(super) struct Reading<'a> {
 }
 
 const LIMIT: &[&str] = &[
-    "usage limit", "rate limit", "rate_limit", "ratelimit", "quota", "too many requests", "resource_exhausted",
-    "resource has been exhausted", "limit reached", "hit your limit", "reached your limit", "session limit",
-    "weekly limit", "credit balance", "insufficient_quota", "out of credits", "purchase more credits",
+    "usage limit",
+    "rate limit",
+    "rate_limit",
+    "ratelimit",
+    "quota",
+    "too many requests",
+    "resource_exhausted",
+    "resource has been exhausted",
+    "limit reached",
+    "hit your limit",
+    "reached your limit",
+    "session limit",
+    "weekly limit",
+    "credit balance",
+    "insufficient_quota",
+    "out of credits",
+    "purchase more credits",
 ];
 const AUTHENTICATION: &[&str] = &[
-    "not logged in", "/login", "log in again", "login required", "login expired", "please log in", "unauthorized",
-    "unauthenticated", "authentication", "invalid api key", "invalid x-api-key", "api key not", "no api key",
-    "missing api key", "incorrect api key", "api_key_invalid", "missing environment variable",
-    "token has expired", "token expired", "token has been revoked", "refresh token", "invalid auth method",
-    "auth_required", "credentials",
+    "not logged in",
+    "/login",
+    "log in again",
+    "login required",
+    "login expired",
+    "please log in",
+    "unauthorized",
+    "unauthenticated",
+    "authentication",
+    "invalid api key",
+    "invalid x-api-key",
+    "api key not",
+    "no api key",
+    "missing api key",
+    "incorrect api key",
+    "api_key_invalid",
+    "missing environment variable",
+    "token has expired",
+    "token expired",
+    "token has been revoked",
+    "refresh token",
+    "invalid auth method",
+    "auth_required",
+    "credentials",
 ];
 const LOST: &[&str] = &[
-    "no conversation found", "no rollout found", "no previous sessions found", "session not found",
-    "unknown session", "no saved session", "invalid session identifier",
+    "no conversation found",
+    "no rollout found",
+    "no previous sessions found",
+    "session not found",
+    "unknown session",
+    "no saved session",
+    "invalid session identifier",
 ];
 const TRANSIENT: &[&str] = &[
-    "overloaded", "high demand", "timed out", "timeout", "connection", "network", "stream disconnected", "econnreset",
-    "econnrefused", "enotfound", "etimedout", "eai_again", "terminated", "socket hang up", "fetch failed",
-    "temporar", "unavailable", "internal server error", "bad gateway", "dns", "try again later", "stream error",
+    "overloaded",
+    "high demand",
+    "timed out",
+    "timeout",
+    "connection",
+    "network",
+    "stream disconnected",
+    "econnreset",
+    "econnrefused",
+    "enotfound",
+    "etimedout",
+    "eai_again",
+    "terminated",
+    "socket hang up",
+    "fetch failed",
+    "temporar",
+    "unavailable",
+    "internal server error",
+    "bad gateway",
+    "dns",
+    "try again later",
+    "stream error",
 ];
 const PERMANENT: &[&str] = &[
-    "invalid_request", "invalid request", "invalid_argument", "bad request", "model_not_found", "not_found_error",
-    "model not found", "does not exist", "not supported", "context length", "context window", "prompt is too long",
-    "content_policy", "billing details", "cannot be used with root",
+    "invalid_request",
+    "invalid request",
+    "invalid_argument",
+    "bad request",
+    "model_not_found",
+    "not_found_error",
+    "model not found",
+    "does not exist",
+    "not supported",
+    "context length",
+    "context window",
+    "prompt is too long",
+    "content_policy",
+    "billing details",
+    "cannot be used with root",
 ];
 
 /// What an error means. `status` is the number of an HTTP answer, where the agent says it.
@@ -46,7 +115,10 @@ pub(super) fn classify(status: Option<u64>, text: &str, reading: Reading<'_>) ->
     let reason = shortened(text);
     let low = json::clip(text, 16_384).to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| low.contains(word));
-    let limited = || Outcome::Limited { until: reset_of(text, reading.now, reading.zone), reason: reason.clone() };
+    let limited = || Outcome::Limited {
+        until: reset_of(text, reading.now, reading.zone),
+        reason: reason.clone(),
+    };
 
     if says(LOST) {
         return Outcome::SessionLost(reason);
@@ -78,9 +150,12 @@ pub(super) fn classify_known(text: &str, reading: Reading<'_>) -> Option<Outcome
 
 /// The number of an HTTP answer in a text: three digits after a word that announces one, or at the very start.
 fn status_in(low: &str) -> Option<u64> {
-    let announced = ["status", "\"code", "error", "http", "rejected", "code="].iter().find_map(|word| {
-        low.match_indices(word).find_map(|(index, _)| number_near(&low[index + word.len()..]))
-    });
+    let announced = ["status", "\"code", "error", "http", "rejected", "code="]
+        .iter()
+        .find_map(|word| {
+            low.match_indices(word)
+                .find_map(|(index, _)| number_near(&low[index + word.len()..]))
+        });
     announced.or_else(|| whole_number(low.trim_start()))
 }
 
@@ -90,8 +165,14 @@ fn number_near(rest: &str) -> Option<u64> {
     let digits = window.find(|c: char| c.is_ascii_digit())?;
     let before = &window[..digits];
     let is_filler = before.chars().all(|c| !c.is_alphabetic())
-        || ["code", "status", "error", "from", "with"].iter().any(|word| before.contains(word));
-    if is_filler { whole_number(&rest[digits..]) } else { None }
+        || ["code", "status", "error", "from", "with"]
+            .iter()
+            .any(|word| before.contains(word));
+    if is_filler {
+        whole_number(&rest[digits..])
+    } else {
+        None
+    }
 }
 
 fn whole_number(text: &str) -> Option<u64> {
@@ -117,7 +198,14 @@ mod tests {
     use super::*;
 
     fn class(status: Option<u64>, text: &str) -> &'static str {
-        match classify(status, text, Reading { now: Moment::from_ms(0), zone: &TimeZone::UTC }) {
+        match classify(
+            status,
+            text,
+            Reading {
+                now: Moment::from_ms(0),
+                zone: &TimeZone::UTC,
+            },
+        ) {
             Outcome::Limited { .. } => "limited",
             Outcome::Transient(_) => "transient",
             Outcome::Authentication(_) => "authentication",
@@ -138,23 +226,53 @@ mod tests {
     #[test]
     fn words_carry_a_number_or_a_meaning() {
         for (text, expected) in [
-            ("API Error: Request rejected (429) · scripted rate_limit_error", "limited"),
-            ("exceeded retry limit, last status: 429 Too Many Requests", "limited"),
-            ("You've hit your usage limit. Upgrade to Pro or try again in 3 days 1 hour.", "limited"),
+            (
+                "API Error: Request rejected (429) · scripted rate_limit_error",
+                "limited",
+            ),
+            (
+                "exceeded retry limit, last status: 429 Too Many Requests",
+                "limited",
+            ),
+            (
+                "You've hit your usage limit. Upgrade to Pro or try again in 3 days 1 hour.",
+                "limited",
+            ),
             ("Quota exceeded. Check your plan and billing details.", "limited"),
             ("Claude AI usage limit reached|1763700000", "limited"),
-            ("unexpected status 401 Unauthorized: scripted authentication_error", "authentication"),
+            (
+                "unexpected status 401 Unauthorized: scripted authentication_error",
+                "authentication",
+            ),
             ("Not logged in · Please run /login", "authentication"),
             ("Missing environment variable: `SCRIPTED_KEY`.", "authentication"),
             ("API Error: 400 scripted invalid_request_error", "permanent"),
             ("400 scripted invalid_request_error", "permanent"),
-            ("{\"error\":{\"code\":400,\"message\":\"scripted\",\"status\":\"INVALID_ARGUMENT\"}}", "permanent"),
-            ("{\"error\": {\"message\": \"x\", \"type\": \"invalid_request_error\"}}", "permanent"),
-            ("We’re currently experiencing high demand, which may cause temporary errors.", "transient"),
-            ("unexpected status 529 <unknown status code>: scripted overloaded_error", "transient"),
-            ("stream disconnected before completion: Transport error", "transient"),
+            (
+                "{\"error\":{\"code\":400,\"message\":\"scripted\",\"status\":\"INVALID_ARGUMENT\"}}",
+                "permanent",
+            ),
+            (
+                "{\"error\": {\"message\": \"x\", \"type\": \"invalid_request_error\"}}",
+                "permanent",
+            ),
+            (
+                "We’re currently experiencing high demand, which may cause temporary errors.",
+                "transient",
+            ),
+            (
+                "unexpected status 529 <unknown status code>: scripted overloaded_error",
+                "transient",
+            ),
+            (
+                "stream disconnected before completion: Transport error",
+                "transient",
+            ),
             ("No conversation found with session ID: 1111", "lost"),
-            ("thread/resume failed: no rollout found for thread id 01a1 (code -32600)", "lost"),
+            (
+                "thread/resume failed: no rollout found for thread id 01a1 (code -32600)",
+                "lost",
+            ),
             ("something nobody has seen before", "transient"),
         ] {
             assert_eq!(class(None, text), expected, "{text}");

@@ -13,7 +13,9 @@ pub(super) fn object(line: &str) -> Option<Json> {
 
 /// The value at a path of keys.
 pub(super) fn at<'a>(json: &'a Json, path: &[&str]) -> Option<&'a Json> {
-    path.iter().try_fold(json, |json, key| json.get(key)).filter(|json| !json.is_null())
+    path.iter()
+        .try_fold(json, |json, key| json.get(key))
+        .filter(|json| !json.is_null())
 }
 
 /// The text at a path of keys.
@@ -38,7 +40,9 @@ pub(super) fn is_true(json: &Json, path: &[&str]) -> bool {
 
 /// Money as millionths.
 pub(super) fn micros(json: Option<&Json>) -> Option<u64> {
-    let amount = json?.as_f64().filter(|amount| amount.is_finite() && *amount >= 0.0)?;
+    let amount = json?
+        .as_f64()
+        .filter(|amount| amount.is_finite() && *amount >= 0.0)?;
     // A cast of a float saturates: absurd amounts stay absurd, nothing overflows.
     Some((amount * 1_000_000.0).round() as u64)
 }

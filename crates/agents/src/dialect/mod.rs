@@ -181,7 +181,13 @@ pub enum DialectKind {
 
 impl DialectKind {
     /// Every dialect.
-    pub const ALL: [Self; 5] = [Self::Acp, Self::Claude, Self::Codex, Self::Command, Self::Rehearsal];
+    pub const ALL: [Self; 5] = [
+        Self::Acp,
+        Self::Claude,
+        Self::Codex,
+        Self::Command,
+        Self::Rehearsal,
+    ];
 
     /// Its name in descriptors.
     #[must_use]

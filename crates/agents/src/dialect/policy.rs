@@ -36,16 +36,24 @@ pub(super) const fn judge(access: Access, is_sandboxed: bool, wish: Wish) -> Ver
         (_, _, false) => no("no sandbox bounds what this may touch"),
         (Wish::Read, _, true) => yes("reading is bounded by the sandbox"),
         (Wish::Edit | Wish::Execute | Wish::Fetch, Access::Read, true) => no("this task may only read"),
-        (Wish::Edit | Wish::Execute | Wish::Fetch, Access::Write, true) => yes("bounded by the sandbox, once"),
+        (Wish::Edit | Wish::Execute | Wish::Fetch, Access::Write, true) => {
+            yes("bounded by the sandbox, once")
+        }
     }
 }
 
 const fn yes(rule: &'static str) -> Verdict {
-    Verdict { is_allowed: true, rule }
+    Verdict {
+        is_allowed: true,
+        rule,
+    }
 }
 
 const fn no(rule: &'static str) -> Verdict {
-    Verdict { is_allowed: false, rule }
+    Verdict {
+        is_allowed: false,
+        rule,
+    }
 }
 
 #[cfg(test)]
@@ -54,7 +62,13 @@ mod tests {
 
     #[test]
     fn a_reader_may_read_and_nothing_else() {
-        for wish in [Wish::Edit, Wish::Execute, Wish::Fetch, Wish::SwitchMode, Wish::Other] {
+        for wish in [
+            Wish::Edit,
+            Wish::Execute,
+            Wish::Fetch,
+            Wish::SwitchMode,
+            Wish::Other,
+        ] {
             assert!(!judge(Access::Read, true, wish).is_allowed, "{wish:?}");
         }
         assert!(judge(Access::Read, true, Wish::Read).is_allowed);

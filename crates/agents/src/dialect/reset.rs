@@ -34,7 +34,11 @@ fn epoch(number: f64) -> Option<Moment> {
 /// `…usage limit reached|1763700000`.
 fn behind_a_bar(text: &str) -> Option<Moment> {
     text.split('|').skip(1).find_map(|rest| {
-        let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).collect();
+        let digits: String = rest
+            .trim_start()
+            .chars()
+            .take_while(char::is_ascii_digit)
+            .collect();
         epoch(digits.parse().ok()?)
     })
 }
@@ -46,12 +50,19 @@ fn field(text: &str, now: Moment) -> Option<Moment> {
     while let Some(start) = rest.find(is_name) {
         let named = &rest[start..];
         let end = named.find(|c| !is_name(c)).unwrap_or(named.len());
-        let name: String =
-            named[..end].chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+        let name: String = named[..end]
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .map(|c| c.to_ascii_lowercase())
+            .collect();
         rest = &named[end..];
-        let Some(unit_ms) = unit_of_field(&name) else { continue };
+        let Some(unit_ms) = unit_of_field(&name) else {
+            continue;
+        };
         let value = rest.trim_start_matches(['"', '\\', '\'', ' ', '\t', ']', ')']);
-        let Some(value) = value.strip_prefix([':', '=']) else { continue };
+        let Some(value) = value.strip_prefix([':', '=']) else {
+            continue;
+        };
         let value = value.trim_start_matches(['"', '\\', '\'', ' ', '\t', '[', '(']);
         if let Some(moment) = value_of_field(value, unit_ms, now) {
             return Some(moment);
@@ -68,7 +79,9 @@ fn unit_of_field(name: &str) -> Option<f64> {
 }
 
 fn value_of_field(value: &str, unit_ms: f64, now: Moment) -> Option<Moment> {
-    let end = value.find(|c: char| !(c.is_ascii_alphanumeric() || ".:+-".contains(c))).unwrap_or(value.len());
+    let end = value
+        .find(|c: char| !(c.is_ascii_alphanumeric() || ".:+-".contains(c)))
+        .unwrap_or(value.len());
     let value = value[..end].trim_end_matches('.');
     if let Ok(number) = value.parse::<f64>() {
         return epoch(number).or_else(|| later(now, number * unit_ms));
@@ -99,28 +112,69 @@ fn words_of(text: &str) -> Vec<String> {
 
 /// What may stand between the word that announces a reset and the reset.
 const FILLERS: [&str; 20] = [
-    "in", "at", "after", "on", "about", "approximately", "around", "for", "the", "will", "be", "is", "by", "until",
-    "again", "reset", "resets", "try", "automatically", "next",
+    "in",
+    "at",
+    "after",
+    "on",
+    "about",
+    "approximately",
+    "around",
+    "for",
+    "the",
+    "will",
+    "be",
+    "is",
+    "by",
+    "until",
+    "again",
+    "reset",
+    "resets",
+    "try",
+    "automatically",
+    "next",
 ];
 
 /// What stands behind a word that announces it, fillers skipped.
 fn after_a_cue(words: &[String], now: Moment, zone: &TimeZone) -> Option<Moment> {
-    const CUES: [&str; 10] =
-        ["reset", "resets", "resetting", "retry", "again", "wait", "until", "renews", "available", "after"];
-    words.iter().enumerate().filter(|(_, word)| CUES.contains(&word.as_str())).find_map(|(index, cue)| {
-        let rest = &words[index + 1..];
-        // A bare number means seconds only right behind `retry after`.
-        if cue == "after" && index > 0 && words[index - 1] == "retry" && rest.len() < 2 {
-            if let Some(seconds) = rest.first().and_then(|word| word.parse::<f64>().ok()) {
+    const CUES: [&str; 10] = [
+        "reset",
+        "resets",
+        "resetting",
+        "retry",
+        "again",
+        "wait",
+        "until",
+        "renews",
+        "available",
+        "after",
+    ];
+    words
+        .iter()
+        .enumerate()
+        .filter(|(_, word)| CUES.contains(&word.as_str()))
+        .find_map(|(index, cue)| {
+            let rest = &words[index + 1..];
+            // A bare number means seconds only right behind `retry after`.
+            if cue == "after"
+                && index > 0
+                && words[index - 1] == "retry"
+                && rest.len() < 2
+                && let Some(seconds) = rest.first().and_then(|word| word.parse::<f64>().ok())
+            {
                 return later(now, seconds * 1000.0);
             }
-        }
-        let fillers = rest.iter().take(6).take_while(|word| FILLERS.contains(&word.as_str())).count();
-        (0..=fillers).find_map(|skip| {
-            let rest = &rest[skip..];
-            duration(rest).and_then(|ms| later(now, ms)).or_else(|| date_and_time(rest, now, zone))
+            let fillers = rest
+                .iter()
+                .take(6)
+                .take_while(|word| FILLERS.contains(&word.as_str()))
+                .count();
+            (0..=fillers).find_map(|skip| {
+                let rest = &rest[skip..];
+                duration(rest)
+                    .and_then(|ms| later(now, ms))
+                    .or_else(|| date_and_time(rest, now, zone))
+            })
         })
-    })
 }
 
 /// `3 days 1 hour and 5 minutes`, `6m0s`, `an hour`.
@@ -135,9 +189,15 @@ fn duration(words: &[String]) -> Option<f64> {
         let (ms, taken) = if let Some(ms) = compact_duration(word) {
             (ms, 1)
         } else {
-            let number = if word == "a" || word == "an" { Some(1.0) } else { plain_number(word) };
+            let number = if word == "a" || word == "an" {
+                Some(1.0)
+            } else {
+                plain_number(word)
+            };
             let unit = words.get(index + 1).and_then(|unit| unit_ms(unit));
-            let Some((number, unit)) = number.zip(unit) else { break };
+            let Some((number, unit)) = number.zip(unit) else {
+                break;
+            };
             (number * unit, 2)
         };
         total = Some(total.unwrap_or(0.0) + ms);
@@ -160,7 +220,9 @@ fn compact_duration(word: &str) -> Option<f64> {
         let letters = rest.find(|c: char| c.is_ascii_alphabetic())?;
         let number = plain_number(&rest[..letters])?;
         let after = &rest[letters..];
-        let end = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
+        let end = after
+            .find(|c: char| !c.is_ascii_alphabetic())
+            .unwrap_or(after.len());
         total += number * unit_ms(&after[..end].to_ascii_lowercase())?;
         rest = &after[end..];
     }
@@ -190,16 +252,31 @@ fn date_and_time(words: &[String], now: Moment, zone: &TimeZone) -> Option<Momen
     let spoken = words.iter().take(8).skip(1).find_map(|word| zone_of(word));
     let zone = spoken.unwrap_or_else(|| zone.clone());
     let now_ms = i64::try_from(now.as_ms()).ok()?;
-    let today = Timestamp::from_millisecond(now_ms).ok()?.to_zoned(zone.clone()).date();
+    let today = Timestamp::from_millisecond(now_ms)
+        .ok()?
+        .to_zoned(zone.clone())
+        .date();
     let (day, taken) = day_of(words, today)?;
-    let rest: Vec<&str> = words.iter().skip(taken).map(String::as_str).filter(|word| *word != "at").collect();
+    let rest: Vec<&str> = words
+        .iter()
+        .skip(taken)
+        .map(String::as_str)
+        .filter(|word| *word != "at")
+        .collect();
     let time = clock(&rest)?;
     let on = |date: Date| -> Option<Moment> {
-        let ms = date.to_datetime(time).to_zoned(zone.clone()).ok()?.timestamp().as_millisecond();
+        let ms = date
+            .to_datetime(time)
+            .to_zoned(zone.clone())
+            .ok()?
+            .timestamp()
+            .as_millisecond();
         u64::try_from(ms).ok().map(Moment::from_ms)
     };
     match day {
-        Day::Any => on(today).filter(|found| *found > now).or_else(|| on(today.tomorrow().ok()?)),
+        Day::Any => on(today)
+            .filter(|found| *found > now)
+            .or_else(|| on(today.tomorrow().ok()?)),
         Day::Date(date) => on(date),
         Day::OfAnyYear(month, day) => on(Date::new(today.year(), month, day).ok()?)
             .filter(|found| *found > now)
@@ -207,7 +284,9 @@ fn date_and_time(words: &[String], now: Moment, zone: &TimeZone) -> Option<Momen
         Day::Weekday(weekday) => {
             let ahead = today.weekday().until(weekday);
             let date = today.checked_add(jiff::Span::new().days(ahead)).ok()?;
-            on(date).filter(|found| *found > now).or_else(|| on(date.checked_add(jiff::Span::new().days(7)).ok()?))
+            on(date)
+                .filter(|found| *found > now)
+                .or_else(|| on(date.checked_add(jiff::Span::new().days(7)).ok()?))
         }
     }
 }
@@ -234,9 +313,18 @@ fn day_of(words: &[String], today: Date) -> Option<(Day, usize)> {
     if let Some(weekday) = weekday_of(first) {
         return Some((Day::Weekday(weekday), 1));
     }
-    let Some(month) = month_of(first) else { return Some((Day::Any, 0)) };
-    let day = words.get(1)?.trim_end_matches(|c: char| c.is_ascii_alphabetic()).parse::<i8>().ok()?;
-    let year = words.get(2).filter(|word| word.len() == 4).and_then(|word| word.parse::<i16>().ok());
+    let Some(month) = month_of(first) else {
+        return Some((Day::Any, 0));
+    };
+    let day = words
+        .get(1)?
+        .trim_end_matches(|c: char| c.is_ascii_alphabetic())
+        .parse::<i8>()
+        .ok()?;
+    let year = words
+        .get(2)
+        .filter(|word| word.len() == 4)
+        .and_then(|word| word.parse::<i16>().ok());
     match year {
         Some(year) => Some((Day::Date(Date::new(year, month, day).ok()?), 3)),
         None => Some((Day::OfAnyYear(month, day), 2)),
@@ -245,16 +333,38 @@ fn day_of(words: &[String], today: Date) -> Option<(Day, usize)> {
 
 fn month_of(word: &str) -> Option<i8> {
     const MONTHS: [&str; 12] = [
-        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
-        "november", "december",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
     ];
-    let position = MONTHS.iter().position(|month| word.len() >= 3 && month.starts_with(word))?;
+    let position = MONTHS
+        .iter()
+        .position(|month| word.len() >= 3 && month.starts_with(word))?;
     i8::try_from(position + 1).ok()
 }
 
 fn weekday_of(word: &str) -> Option<Weekday> {
-    const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-    let position = DAYS.iter().position(|day| word.len() >= 3 && day.starts_with(word))?;
+    const DAYS: [&str; 7] = [
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+    ];
+    let position = DAYS
+        .iter()
+        .position(|day| word.len() >= 3 && day.starts_with(word))?;
     Weekday::from_monday_one_offset(i8::try_from(position + 1).ok()?).ok()
 }
 

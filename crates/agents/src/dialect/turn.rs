@@ -105,17 +105,22 @@ impl Tally {
         let claimed = self.ended.as_ref().map(|end| end.outcome.clone());
         let outcome = match (claimed, exit) {
             (_, Exit::Stopped | Exit::Unknown) if self.is_interrupted => Outcome::Cancelled,
-            (Some(Outcome::Done | Outcome::NoResult(_)), Exit::Code(code)) if code != 0 => {
-                Outcome::Exited { code, reason: said_last("it gave its answer, then ended", exit, stderr_tail) }
-            }
+            (Some(Outcome::Done | Outcome::NoResult(_)), Exit::Code(code)) if code != 0 => Outcome::Exited {
+                code,
+                reason: said_last("it gave its answer, then ended", exit, stderr_tail),
+            },
             (Some(Outcome::Done | Outcome::NoResult(_)), Exit::Signal(_)) => {
                 Outcome::Killed(said_last("it gave its answer, then ended", exit, stderr_tail))
             }
             (Some(outcome), _) => outcome,
             (None, _) if self.is_interrupted => Outcome::Cancelled,
             (None, Exit::Signal(_)) => Outcome::Killed(said_last("ended", exit, stderr_tail)),
-            (None, Exit::Code(code)) if code != 0 => classify_known(stderr_tail, reading)
-                .unwrap_or_else(|| Outcome::Exited { code, reason: said_last("ended", exit, stderr_tail) }),
+            (None, Exit::Code(code)) if code != 0 => {
+                classify_known(stderr_tail, reading).unwrap_or_else(|| Outcome::Exited {
+                    code,
+                    reason: said_last("ended", exit, stderr_tail),
+                })
+            }
             (None, _) => Outcome::NoResult(said_last("ended without a result", exit, stderr_tail)),
         };
         let end = self.ending(outcome);
@@ -131,7 +136,12 @@ fn said_last(what: &str, exit: Exit, stderr_tail: &str) -> String {
         Exit::Stopped => " when it was stopped".to_owned(),
         Exit::Unknown => " unseen".to_owned(),
     };
-    match stderr_tail.lines().rev().map(str::trim).find(|line| !line.is_empty()) {
+    match stderr_tail
+        .lines()
+        .rev()
+        .map(str::trim)
+        .find(|line| !line.is_empty())
+    {
         Some(line) => format!("{what}{how}: {}", shortened(line)),
         None => format!("{what}{how}"),
     }
@@ -146,6 +156,8 @@ pub(super) fn difference(later: Usage, earlier: Usage) -> Usage {
         input_uncached: later.input_uncached - earlier.input_uncached,
         input_cached: later.input_cached.saturating_sub(earlier.input_cached),
         output: later.output - earlier.output,
-        cost_micros: later.cost_micros.map(|cost| cost.saturating_sub(earlier.cost_micros.unwrap_or(0))),
+        cost_micros: later
+            .cost_micros
+            .map(|cost| cost.saturating_sub(earlier.cost_micros.unwrap_or(0))),
     }
 }

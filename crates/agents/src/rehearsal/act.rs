@@ -1,7 +1,8 @@
 //! Plays a scene: one act after the other, until one of them ends the turn.
 
 use super::agent::{Finish, error};
-use super::script::{Act, Ask, Fail, Hang, Say, Scene, SwitchMode, Tool, UsageSaid};
+use super::detail::{Ask, Fail, Hang, Say, SwitchMode, Tool, UsageSaid};
+use super::script::{Act, Scene};
 use super::wire::{Heard, Wire};
 use serde_json::{Value as Json, json};
 use std::io;
@@ -66,7 +67,11 @@ impl Player<'_> {
                 Ok(None)
             }
             Act::End(reason) => Ok(Some(Finish::Stop(reason.clone()))),
-            Act::Error(said) => Ok(Some(Finish::Error(error(said.code, &said.message, said.data.clone())))),
+            Act::Error(said) => Ok(Some(Finish::Error(error(
+                said.code,
+                &said.message,
+                said.data.clone(),
+            )))),
             Act::Fail(fail) => Ok(Some(Finish::Error(failing(fail)))),
             Act::Hostile(hostile) => self.hostile(hostile),
             Act::Exit(code) => Ok(Some(Finish::Exit(*code))),
@@ -86,11 +91,14 @@ impl Player<'_> {
     /// Tells the client something about the turn.
     pub(super) fn update(&mut self, update: &Json) -> io::Result<()> {
         let params = json!({ "sessionId": self.session, "update": update });
-        self.wire.send(&json!({ "jsonrpc": "2.0", "method": "session/update", "params": params }))
+        self.wire
+            .send(&json!({ "jsonrpc": "2.0", "method": "session/update", "params": params }))
     }
 
     fn chunk(&mut self, what: &str, text: &str) -> io::Result<()> {
-        self.said = self.said.saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX));
+        self.said = self
+            .said
+            .saturating_add(u64::try_from(text.len()).unwrap_or(u64::MAX));
         self.update(&json!({ "sessionUpdate": what, "content": { "type": "text", "text": text } }))
     }
 
@@ -108,15 +116,20 @@ impl Player<'_> {
     fn say_paced(&mut self, say: &Say) -> Next {
         let (text, piece, delay_ms) = match say {
             Say::Plain(text) => (text, 48, 0),
-            Say::Paced { text, piece, delay_ms } => (text, (*piece).max(1), *delay_ms),
+            Say::Paced {
+                text,
+                piece,
+                delay_ms,
+            } => (text, (*piece).max(1), *delay_ms),
         };
         let text = self.filled(text);
         let letters: Vec<char> = text.chars().collect();
         for (index, piece) in letters.chunks(piece).enumerate() {
-            if index > 0 && delay_ms > 0 {
-                if let Some(finish) = self.pause(delay_ms, false)? {
-                    return Ok(Some(finish));
-                }
+            if index > 0
+                && delay_ms > 0
+                && let Some(finish) = self.pause(delay_ms, false)?
+            {
+                return Ok(Some(finish));
             }
             self.say(&piece.iter().collect::<String>())?;
         }
@@ -172,8 +185,11 @@ impl Player<'_> {
 
     /// Asks the client; whether it may, and the kind of the option that was chosen.
     pub(super) fn permission(&mut self, id: &str, ask: &Ask) -> io::Result<(bool, String)> {
-        let options: Vec<Json> =
-            ask.options.iter().map(|kind| json!({ "optionId": format!("option-{kind}"), "name": kind, "kind": kind })).collect();
+        let options: Vec<Json> = ask
+            .options
+            .iter()
+            .map(|kind| json!({ "optionId": format!("option-{kind}"), "name": kind, "kind": kind }))
+            .collect();
         let call = json!({ "toolCallId": id, "title": ask.title, "kind": ask.kind, "status": "pending" });
         let params = json!({ "sessionId": self.session, "toolCall": call, "options": options });
         let answer = self.wire.request("session/request_permission", &params)?;
@@ -199,7 +215,9 @@ impl Player<'_> {
         let ask = Ask {
             kind: "switch_mode".to_owned(),
             title: format!("Leave the mode {}", self.mode),
-            options: ["allow_once", "allow_always", "reject_once"].map(ToOwned::to_owned).to_vec(),
+            options: ["allow_once", "allow_always", "reject_once"]
+                .map(ToOwned::to_owned)
+                .to_vec(),
             stops: false,
         };
         let may = if switch.force {
@@ -220,11 +238,14 @@ impl Player<'_> {
 
     fn usage_said(&mut self, used: &UsageSaid) -> io::Result<()> {
         let total = used.input.saturating_add(used.cached).saturating_add(used.output);
-        self.usage = Some(json!({ "inputTokens": used.input, "cachedReadTokens": used.cached,
-            "cachedWriteTokens": 0, "outputTokens": used.output, "totalTokens": total }));
+        self.usage = Some(
+            json!({ "inputTokens": used.input, "cachedReadTokens": used.cached,
+            "cachedWriteTokens": 0, "outputTokens": used.output, "totalTokens": total }),
+        );
         if let Some(cost) = used.cost_usd {
             let cost = json!({ "amount": cost, "currency": "USD" });
-            let update = json!({ "sessionUpdate": "usage_update", "used": total, "size": 200_000, "cost": cost });
+            let update =
+                json!({ "sessionUpdate": "usage_update", "used": total, "size": 200_000, "cost": cost });
             self.update(&update)?;
         }
         Ok(())
@@ -249,7 +270,11 @@ impl Player<'_> {
         if !text.contains("@{") {
             return text.to_owned();
         }
-        let home = self.home.as_ref().map(|home| home.to_string_lossy().into_owned()).unwrap_or_default();
+        let home = self
+            .home
+            .as_ref()
+            .map(|home| home.to_string_lossy().into_owned())
+            .unwrap_or_default();
         let known = [
             ("@{home}", home),
             ("@{cwd}", self.cwd.to_string_lossy().into_owned()),
@@ -257,9 +282,13 @@ impl Player<'_> {
             ("@{turn}", self.turn.to_string()),
             ("@{pid}", std::process::id().to_string()),
         ];
-        let mut text = known.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
+        let mut text = known
+            .iter()
+            .fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
         while let Some(start) = text.find("@{env:") {
-            let Some(length) = text[start..].find('}') else { break };
+            let Some(length) = text[start..].find('}') else {
+                break;
+            };
             let name = text[start + 6..start + length].to_owned();
             text.replace_range(start..=start + length, &std::env::var(name).unwrap_or_default());
         }
@@ -276,14 +305,20 @@ fn failing(fail: &Fail) -> Json {
     let internal = |text: &str, data: Option<Json>| error(-32603, &format!("Internal error: {text}"), data);
     match with {
         "rate_limit" => {
-            let data = resets.map(|seconds| json!({ "responseHeaders": { "retry-after": seconds.to_string() } }));
+            let data =
+                resets.map(|seconds| json!({ "responseHeaders": { "retry-after": seconds.to_string() } }));
             internal("API Error: 429 rate_limit_error: too many requests", data)
         }
         "usage_limit" => {
-            let when = resets.map(|seconds| format!(" Try again in {seconds} seconds.")).unwrap_or_default();
+            let when = resets
+                .map(|seconds| format!(" Try again in {seconds} seconds."))
+                .unwrap_or_default();
             internal(&format!("You've hit your usage limit.{when}"), None)
         }
-        "login" => internal("API Error: 401 authentication_error: OAuth token has expired", None),
+        "login" => internal(
+            "API Error: 401 authentication_error: OAuth token has expired",
+            None,
+        ),
         "server" => internal("API Error: 500 internal server error", None),
         "bad_request" => internal("API Error: 400 invalid_request_error: prompt is too long", None),
         other => internal(other, None),

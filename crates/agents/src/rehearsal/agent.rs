@@ -38,7 +38,17 @@ impl Agent {
         let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         let mode = script.modes.as_ref().and_then(|modes| modes.first().cloned());
         let mode = mode.unwrap_or_else(|| "default".to_owned());
-        Self { script, told: None, wire, memory, home, cwd, session: None, mode, turns: 0 }
+        Self {
+            script,
+            told: None,
+            wire,
+            memory,
+            home,
+            cwd,
+            session: None,
+            mode,
+            turns: 0,
+        }
     }
 
     /// Serves until there is nothing more to serve. Nobody hears an error on a broken pipe: it ends all the same.
@@ -60,8 +70,12 @@ impl Agent {
     }
 
     fn on_message(&mut self, message: &Json) -> io::Result<Option<u8>> {
-        let Some(method) = message.get("method").and_then(Json::as_str) else { return Ok(None) };
-        let Some(id) = message.get("id") else { return Ok(None) };
+        let Some(method) = message.get("method").and_then(Json::as_str) else {
+            return Ok(None);
+        };
+        let Some(id) = message.get("id") else {
+            return Ok(None);
+        };
         let params = message.get("params").unwrap_or(&Json::Null);
         let result = match method {
             "initialize" => Ok(initialized()),
@@ -102,9 +116,17 @@ impl Agent {
     }
 
     fn load(&mut self, params: &Json) -> Result<Json, Json> {
-        let id = params.get("sessionId").and_then(Json::as_str).unwrap_or_default().to_owned();
+        let id = params
+            .get("sessionId")
+            .and_then(Json::as_str)
+            .unwrap_or_default()
+            .to_owned();
         if !self.memory.has_session(&id) {
-            return Err(error(-32603, "Internal error", Some(json!({ "details": "session not found" }))));
+            return Err(error(
+                -32603,
+                "Internal error",
+                Some(json!({ "details": "session not found" })),
+            ));
         }
         self.session = Some(id);
         Ok(self.modes())
@@ -115,7 +137,10 @@ impl Agent {
         if modes.is_empty() {
             return json!({});
         }
-        let listed: Vec<Json> = modes.iter().map(|mode| json!({ "id": mode, "name": mode })).collect();
+        let listed: Vec<Json> = modes
+            .iter()
+            .map(|mode| json!({ "id": mode, "name": mode }))
+            .collect();
         json!({ "modes": { "currentModeId": self.mode, "availableModes": listed } })
     }
 
@@ -138,7 +163,11 @@ impl Agent {
             .get("prompt")
             .and_then(Json::as_array)
             .map(|parts| {
-                parts.iter().filter_map(|part| part.get("text").and_then(Json::as_str)).collect::<Vec<_>>().join("\n")
+                parts
+                    .iter()
+                    .filter_map(|part| part.get("text").and_then(Json::as_str))
+                    .collect::<Vec<_>>()
+                    .join("\n")
             })
             .unwrap_or_default();
         self.turns += 1;
@@ -160,7 +189,10 @@ impl Agent {
         if scene.after.is_empty() {
             return Ok(None);
         }
-        let after = Scene { acts: scene.after, ..Scene::default() };
+        let after = Scene {
+            acts: scene.after,
+            ..Scene::default()
+        };
         match self.player().play(&after)?.0 {
             Finish::Exit(code) => Ok(Some(code)),
             Finish::Error(_) | Finish::Stop(_) => Ok(None),
@@ -187,7 +219,7 @@ impl Agent {
             attempt
         });
         let scene = scene.unwrap_or_else(|| Scene {
-            acts: vec![super::script::Act::Say(super::script::Say::Plain(
+            acts: vec![super::script::Act::Say(super::detail::Say::Plain(
                 "My script says nothing about this prompt.".to_owned(),
             ))],
             ..Scene::default()
@@ -196,7 +228,13 @@ impl Agent {
         player.attempt = attempt;
         prompt.clone_into(&mut player.prompt);
         let (finish, usage) = player.play(&scene)?;
-        Ok((finish, Played { usage, after: scene.after }))
+        Ok((
+            finish,
+            Played {
+                usage,
+                after: scene.after,
+            },
+        ))
     }
 
     fn player(&mut self) -> Player<'_> {

@@ -1,11 +1,11 @@
 //! A child that the agent leaves behind: in a session of its own, through a middle process, deaf to SIGTERM, as told.
 
+use super::detail::Fork;
 use super::memory::append;
 use super::misbehave::ignore_term;
-use super::script::Fork;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
@@ -17,7 +17,11 @@ pub(super) fn arguments(fork: &Fork, pids: Option<&Path>) -> Vec<OsString> {
     let mut arguments = way_here();
     arguments.push(CHILD_ARGUMENT.into());
     arguments.push(fork.seconds.to_string().into());
-    for (is_so, word) in [(fork.double, "double"), (fork.setsid, "setsid"), (fork.ignore_term, "ignore-term")] {
+    for (is_so, word) in [
+        (fork.double, "double"),
+        (fork.setsid, "setsid"),
+        (fork.ignore_term, "ignore-term"),
+    ] {
         if is_so {
             arguments.push(word.into());
         }
@@ -33,7 +37,10 @@ pub(super) fn arguments(fork: &Fork, pids: Option<&Path>) -> Vec<OsString> {
 /// The arguments up to the one behind which a program is the agent; none where the program is nothing else.
 fn way_here() -> Vec<OsString> {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    match arguments.iter().position(|argument| argument == super::REHEARSAL_ARGUMENT) {
+    match arguments
+        .iter()
+        .position(|argument| argument == super::REHEARSAL_ARGUMENT)
+    {
         Some(position) => arguments[..=position].to_vec(),
         None => Vec::new(),
     }
@@ -50,25 +57,31 @@ pub(super) fn child_main(args: &[OsString]) -> ExitCode {
         let mut rest = way_here();
         rest.push(CHILD_ARGUMENT.into());
         rest.extend(args.iter().filter(|argument| *argument != "double").cloned());
-        let nothing = || Stdio::null();
-        let grandchild = std::env::current_exe().and_then(|program| {
-            Command::new(program).args(rest).stdin(nothing()).stdout(nothing()).stderr(nothing()).spawn()
-        });
-        return if grandchild.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        let grandchild = std::env::current_exe().and_then(|program| Command::new(program).args(rest).spawn());
+        return if grandchild.is_ok() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        };
     }
     if has("ignore-term") && ignore_term().is_err() {
         return ExitCode::FAILURE;
     }
     let pids = args.iter().find_map(|argument| {
         let bytes = std::os::unix::ffi::OsStrExt::as_bytes(argument.as_os_str()).strip_prefix(b"pids=")?;
-        Some(PathBuf::from(<OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes)))
+        Some(PathBuf::from(
+            <OsStr as std::os::unix::ffi::OsStrExt>::from_bytes(bytes),
+        ))
     });
-    if let Some(pids) = pids {
-        if append(&pids, &std::process::id().to_string()).is_err() {
-            return ExitCode::FAILURE;
-        }
+    if let Some(pids) = pids
+        && append(&pids, &std::process::id().to_string()).is_err()
+    {
+        return ExitCode::FAILURE;
     }
-    let seconds = args.first().and_then(|seconds| seconds.to_str()?.parse().ok()).unwrap_or(60);
+    let seconds = args
+        .first()
+        .and_then(|seconds| seconds.to_str()?.parse().ok())
+        .unwrap_or(60);
     let (_sender, silence) = sync_channel::<()>(0);
     match silence.recv_timeout(Duration::from_secs(seconds)) {
         Ok(()) | Err(_) => ExitCode::SUCCESS,

@@ -2,7 +2,7 @@
 //! real, and a claim that no longer holds is not made.
 
 use super::act::{Next, Player};
-use super::script::{Verdict, Verdicts};
+use super::detail::{Verdict, Verdicts};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 
@@ -14,13 +14,13 @@ impl Player<'_> {
     pub(super) fn answer(&mut self, value: &Json) -> Next {
         let mut names = Vec::new();
         named(value, &mut names);
+        names.sort_unstable();
+        names.dedup();
         let mut files = Files::new();
         for name in names {
-            if !files.contains_key(&name) {
-                self.read(&name)?;
-                let text = std::fs::read_to_string(self.path(&name)).unwrap_or_default();
-                files.insert(name, text);
-            }
+            self.read(&name)?;
+            let text = std::fs::read_to_string(self.path(&name)).unwrap_or_default();
+            files.insert(name, text);
         }
         let answer = looked_up(value, &files).unwrap_or(Json::Null);
         self.say_json("", &answer)?;
@@ -29,7 +29,10 @@ impl Player<'_> {
 
     /// Judges a numbered list in the prompt.
     pub(super) fn verdicts(&mut self, verdicts: &Verdicts) -> Next {
-        let list = self.prompt.split_once(verdicts.behind.as_str()).map_or("", |(_, list)| list);
+        let list = self
+            .prompt
+            .split_once(verdicts.behind.as_str())
+            .map_or("", |(_, list)| list);
         let judged: Vec<Json> = items(list)
             .into_iter()
             .map(|(number, text)| {
@@ -84,11 +87,16 @@ fn looked_up(value: &Json, files: &Files) -> Option<Json> {
     match value {
         Json::Array(list) => Some(list.iter().filter_map(|value| looked_up(value, files)).collect()),
         Json::Object(map) => {
-            let mut looked: serde_json::Map<String, Json> =
-                map.iter().map(|(name, value)| (name.clone(), looked_up(value, files).unwrap_or_default())).collect();
+            let mut looked: serde_json::Map<String, Json> = map
+                .iter()
+                .map(|(name, value)| (name.clone(), looked_up(value, files).unwrap_or_default()))
+                .collect();
             if let Some((file, quote)) = claim(value) {
                 let text = files.get(file)?;
-                let (index, line) = text.lines().enumerate().find(|(_, line)| line.contains(quote.trim()))?;
+                let (index, line) = text
+                    .lines()
+                    .enumerate()
+                    .find(|(_, line)| line.contains(quote.trim()))?;
                 looked.insert("line".to_owned(), Json::from(index + 1));
                 looked.insert("quote".to_owned(), Json::from(line.trim()));
             }

@@ -16,8 +16,13 @@ pub(super) struct Memory {
 
 impl Memory {
     pub(super) fn in_home(home: Option<PathBuf>) -> Self {
-        let folder = home.map(|home| home.join(".rehearsal")).filter(|folder| fs::create_dir_all(folder).is_ok());
-        Self { folder, counted: BTreeMap::new() }
+        let folder = home
+            .map(|home| home.join(".rehearsal"))
+            .filter(|folder| fs::create_dir_all(folder).is_ok());
+        Self {
+            folder,
+            counted: BTreeMap::new(),
+        }
     }
 
     /// Which attempt this is for scenes of the same texts, counted from one.
@@ -48,7 +53,11 @@ impl Memory {
     /// Whether a session of that id was kept.
     pub(super) fn has_session(&self, id: &str) -> bool {
         let is_plain = id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        is_plain && self.folder.as_ref().is_some_and(|folder| folder.join(format!("session-{id}")).exists())
+        is_plain
+            && self
+                .folder
+                .as_ref()
+                .is_some_and(|folder| folder.join(format!("session-{id}")).exists())
     }
 }
 
@@ -61,7 +70,9 @@ pub(super) fn append(path: &std::path::Path, line: &str) -> std::io::Result<()> 
 /// A name for what a scene matches: scenes that differ only in their attempts share it.
 fn key_of(scene: &Scene) -> String {
     let texts = [scene.all.all(), scene.any.all(), scene.none.all()];
-    let bytes = texts.iter().flat_map(|texts| texts.iter().flat_map(|text| text.bytes().chain([0])).chain([1]));
+    let bytes = texts
+        .iter()
+        .flat_map(|texts| texts.iter().flat_map(|text| text.bytes().chain([0])).chain([1]));
     let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });

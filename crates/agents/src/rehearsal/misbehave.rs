@@ -3,7 +3,8 @@
 use super::act::{Next, Player};
 use super::agent::Finish;
 use super::child;
-use super::script::{Act, Flood, Fork};
+use super::detail::{Flood, Fork};
+use super::script::Act;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::process::{Command, Stdio};
@@ -41,10 +42,10 @@ impl Player<'_> {
         let line = usize::try_from(flood.line).unwrap_or(usize::MAX);
         let size = if line == 0 { 65_536 } else { line };
         let mut chunk = vec![b'x'; size.clamp(1, 1 << 24)];
-        if line > 0 {
-            if let Some(last) = chunk.last_mut() {
-                *last = b'\n';
-            }
+        if line > 0
+            && let Some(last) = chunk.last_mut()
+        {
+            *last = b'\n';
         }
         let mut left = flood.bytes;
         while left > 0 {
@@ -65,8 +66,14 @@ impl Player<'_> {
     fn fork(&mut self, fork: &Fork) -> io::Result<()> {
         for _ in 0..fork.count.min(256) {
             let mut child = Command::new(std::env::current_exe()?);
-            child.args(child::arguments(fork, fork.pids.as_deref().map(|path| self.path(path)).as_deref()));
-            child.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            child.args(child::arguments(
+                fork,
+                fork.pids.as_deref().map(|path| self.path(path)).as_deref(),
+            ));
+            child.stdin(Stdio::null());
+            if !fork.holds_pipes {
+                child.stdout(Stdio::null()).stderr(Stdio::null());
+            }
             let mut child = child.spawn()?;
             if fork.double {
                 child.wait()?;

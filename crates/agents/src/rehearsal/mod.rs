@@ -7,6 +7,7 @@
 mod act;
 mod agent;
 mod child;
+mod detail;
 mod evidence;
 mod hostile;
 mod memory;
@@ -46,8 +47,11 @@ pub fn rehearsal_main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     match script_of(&args) {
         Ok(script) => {
-            let input: Option<Box<dyn io::BufRead + Send>> =
-                if script.is_deaf { None } else { Some(Box::new(BufReader::new(io::stdin()))) };
+            let input: Option<Box<dyn io::BufRead + Send>> = if script.is_deaf {
+                None
+            } else {
+                Some(Box::new(BufReader::new(io::stdin())))
+            };
             let home = std::env::var_os("HOME").map(PathBuf::from);
             let wire = Wire::new(input, Box::new(io::stdout()));
             let code = Agent::new(script, wire, Memory::in_home(home.clone()), home).serve();

@@ -22,15 +22,32 @@ const FILES: [SampleFile; 6] = [
     text("README.md", include_str!("sample/README.md")),
     program("invoice.sh", include_str!("sample/invoice.sh")),
     program("tests/run.sh", include_str!("sample/tests/run.sh")),
-    text("tests/orders/plain.txt", include_str!("sample/tests/orders/plain.txt")),
-    text("tests/orders/mixed.txt", include_str!("sample/tests/orders/mixed.txt")),
-    text("tests/orders/empty.txt", include_str!("sample/tests/orders/empty.txt")),
+    text(
+        "tests/orders/plain.txt",
+        include_str!("sample/tests/orders/plain.txt"),
+    ),
+    text(
+        "tests/orders/mixed.txt",
+        include_str!("sample/tests/orders/mixed.txt"),
+    ),
+    text(
+        "tests/orders/empty.txt",
+        include_str!("sample/tests/orders/empty.txt"),
+    ),
 ];
 
 const fn text(path: &'static str, content: &'static str) -> SampleFile {
-    SampleFile { path, content, is_executable: false }
+    SampleFile {
+        path,
+        content,
+        is_executable: false,
+    }
 }
 
 const fn program(path: &'static str, content: &'static str) -> SampleFile {
-    SampleFile { path, content, is_executable: true }
+    SampleFile {
+        path,
+        content,
+        is_executable: true,
+    }
 }

@@ -33,7 +33,9 @@ impl Wire {
             let (sender, receiver) = sync_channel(64);
             std::thread::spawn(move || {
                 for line in input.lines().map_while(Result::ok) {
-                    let Ok(message) = serde_json::from_str(&line) else { continue };
+                    let Ok(message) = serde_json::from_str(&line) else {
+                        continue;
+                    };
                     if sender.send(message).is_err() {
                         return;
                     }
@@ -41,7 +43,12 @@ impl Wire {
             });
             receiver
         });
-        Self { out, input, later: VecDeque::new(), next_id: 0 }
+        Self {
+            out,
+            input,
+            later: VecDeque::new(),
+            next_id: 0,
+        }
     }
 
     /// Writes bytes as they are.
@@ -76,7 +83,9 @@ impl Wire {
 
     /// The next message; none when there will be no more.
     pub(super) fn next(&mut self) -> Option<Json> {
-        self.later.pop_front().or_else(|| self.input.as_ref()?.recv().ok())
+        self.later
+            .pop_front()
+            .or_else(|| self.input.as_ref()?.recv().ok())
     }
 
     /// Waits, hearing a cancel. A deaf wait hears nothing.
@@ -98,7 +107,12 @@ impl Wire {
                 Err(RecvTimeoutError::Timeout) => return Heard::Nothing,
                 Err(RecvTimeoutError::Disconnected) => return Heard::End,
             }
-            if self.later.back().and_then(|message| message.get("method")?.as_str()) == Some("session/cancel") {
+            if self
+                .later
+                .back()
+                .and_then(|message| message.get("method")?.as_str())
+                == Some("session/cancel")
+            {
                 return Heard::Cancel;
             }
         }
@@ -106,10 +120,13 @@ impl Wire {
 
     /// Forgets cancels that came for a turn that is over.
     pub(super) fn forget_cancels(&mut self) {
-        self.later.retain(|message| message.get("method").and_then(Json::as_str) != Some("session/cancel"));
+        self.later
+            .retain(|message| message.get("method").and_then(Json::as_str) != Some("session/cancel"));
     }
 
     fn has_cancel(&self) -> bool {
-        self.later.iter().any(|message| message.get("method").and_then(Json::as_str) == Some("session/cancel"))
+        self.later
+            .iter()
+            .any(|message| message.get("method").and_then(Json::as_str) == Some("session/cancel"))
     }
 }

@@ -3,8 +3,8 @@
 
 use super::act::{Next, Player};
 use super::agent::Finish;
+use super::detail::{AppendLine, Ask, EditFile, RunCommand, WaitFor, WriteFile};
 use super::memory::append;
-use super::script::{AppendLine, Ask, EditFile, RunCommand, WaitFor, WriteFile};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
@@ -23,7 +23,9 @@ impl Player<'_> {
     /// Reads a file.
     pub(super) fn read(&mut self, path: &str) -> Next {
         let full = self.path(path);
-        self.tool(&format!("Read {path}"), "read", |_| fs::read(&full).map(|bytes| lossy(&bytes)))
+        self.tool(&format!("Read {path}"), "read", |_| {
+            fs::read(&full).map(|bytes| lossy(&bytes))
+        })
     }
 
     /// Writes a file.
@@ -45,7 +47,9 @@ impl Player<'_> {
             let text = fs::read_to_string(&full)?;
             let count = text.matches(&file.old).count();
             if count != 1 {
-                return Err(io::Error::other(format!("the text to replace stands there {count} times")));
+                return Err(io::Error::other(format!(
+                    "the text to replace stands there {count} times"
+                )));
             }
             fs::write(&full, text.replacen(&file.old, &file.new, 1))?;
             Ok(format!("-{}\n+{}", file.old.trim_end(), file.new.trim_end()))
@@ -55,7 +59,9 @@ impl Player<'_> {
     /// Deletes a file.
     pub(super) fn delete(&mut self, path: &str) -> Next {
         let full = self.path(path);
-        self.change(&format!("Delete {path}"), "delete", None, || fs::remove_file(&full).map(|()| String::new()))
+        self.change(&format!("Delete {path}"), "delete", None, || {
+            fs::remove_file(&full).map(|()| String::new())
+        })
     }
 
     /// Runs a command line, without input, in the working copy.
@@ -67,8 +73,11 @@ impl Player<'_> {
         let line = self.filled(line);
         let cwd = self.cwd.clone();
         self.change(&line, "execute", ask, || {
-            let output =
-                Command::new("sh").args(["-c", &line]).current_dir(&cwd).stdin(Stdio::null()).output()?;
+            let output = Command::new("sh")
+                .args(["-c", &line])
+                .current_dir(&cwd)
+                .stdin(Stdio::null())
+                .output()?;
             let text = format!("{}{}", lossy(&output.stdout), lossy(&output.stderr));
             match output.status.code() {
                 Some(0) => Ok(text),
@@ -112,7 +121,9 @@ impl Player<'_> {
         work: impl FnOnce() -> io::Result<String>,
     ) -> Next {
         if *self.mode == "plan" && !self.ignores_mode {
-            return self.tool(title, kind, |_| Err(io::Error::other("this cannot be done in plan mode")));
+            return self.tool(title, kind, |_| {
+                Err(io::Error::other("this cannot be done in plan mode"))
+            });
         }
         if !ask.unwrap_or(*self.mode == "default") {
             return self.tool(title, kind, |_| work());
@@ -121,12 +132,16 @@ impl Player<'_> {
         let asked = Ask {
             kind: kind.to_owned(),
             title: title.clone(),
-            options: ["allow_once", "allow_always", "reject_once"].map(ToOwned::to_owned).to_vec(),
+            options: ["allow_once", "allow_always", "reject_once"]
+                .map(ToOwned::to_owned)
+                .to_vec(),
             stops: false,
         };
-        self.tool(&title, kind, |(player, id)| match player.permission(id, &asked)? {
-            (true, _) => work(),
-            (false, chosen) => Err(io::Error::other(format!("not allowed: {chosen}"))),
+        self.tool(&title, kind, |(player, id)| {
+            match player.permission(id, &asked)? {
+                (true, _) => work(),
+                (false, chosen) => Err(io::Error::other(format!("not allowed: {chosen}"))),
+            }
         })
     }
 

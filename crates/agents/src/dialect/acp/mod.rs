@@ -62,7 +62,10 @@ pub(super) struct Acp {
 
 impl Acp {
     pub(super) fn new(brief: Brief) -> Self {
-        let cost_taken = brief.session_total.and_then(|total| total.cost_micros).unwrap_or(0);
+        let cost_taken = brief
+            .session_total
+            .and_then(|total| total.cost_micros)
+            .unwrap_or(0);
         Self {
             brief,
             tally: Tally::default(),
@@ -159,9 +162,15 @@ impl Acp {
         };
         let offered = offered_modes(result);
         if !offered.contains(&mode.as_str()) {
-            let offered = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
+            let offered = if offered.is_empty() {
+                "none".to_owned()
+            } else {
+                offered.join(", ")
+            };
             let reason = format!("the agent does not offer the mode `{mode}`; it offers: {offered}");
-            return self.tally.end(Outcome::ModeNotSet(json::clip(&reason, 600)), steps);
+            return self
+                .tally
+                .end(Outcome::ModeNotSet(json::clip(&reason, 600)), steps);
         }
         // What it said before we asked says nothing about what it does then.
         self.mode_seen = None;
@@ -179,11 +188,16 @@ impl Acp {
 
     /// An agent that leaves the mode that makes it a reader is not to be trusted any more.
     fn check_mode(&mut self, steps: &mut Vec<Step>) {
-        let (Some(mode), Some(seen)) = (&self.brief.mode, &self.mode_seen) else { return };
+        let (Some(mode), Some(seen)) = (&self.brief.mode, &self.mode_seen) else {
+            return;
+        };
         if !self.is_mode_set || seen == mode || self.tally.has_ended() {
             return;
         }
-        let reason = format!("asked for the mode `{mode}`, the agent is in `{}`", json::clip(seen, 100));
+        let reason = format!(
+            "asked for the mode `{mode}`, the agent is in `{}`",
+            json::clip(seen, 100)
+        );
         match self.brief.access {
             Access::Read => {
                 steps.extend(self.cancel());
@@ -220,7 +234,9 @@ impl Acp {
     }
 
     fn prompt(&mut self, text: String, steps: &mut Vec<Step>) {
-        let Some(session) = self.session.clone() else { return };
+        let Some(session) = self.session.clone() else {
+            return;
+        };
         self.tally.begin();
         self.message_id = None;
         self.denied = None;
@@ -238,9 +254,14 @@ impl Acp {
         let stop = json::text(result, &["stopReason"]).unwrap_or("nothing");
         let outcome = match stop {
             _ if self.tally.is_interrupted => Outcome::Cancelled,
-            "end_turn" if self.has_system_error => {
-                classify(None, self.tally.message(), Reading { now, zone: &self.brief.zone })
-            }
+            "end_turn" if self.has_system_error => classify(
+                None,
+                self.tally.message(),
+                Reading {
+                    now,
+                    zone: &self.brief.zone,
+                },
+            ),
             "end_turn" if self.tally.is_blank(turn) => Outcome::NoResult(
                 "it says it is done, without a word, a tool call or any use of a model".to_owned(),
             ),
@@ -252,7 +273,9 @@ impl Acp {
             "cancelled" => Outcome::NoResult("it cancelled its own turn".to_owned()),
             "refusal" => Outcome::Permanent("the model refused".to_owned()),
             "max_tokens" => Outcome::NoResult("the model's answer reached its length limit".to_owned()),
-            "max_turn_requests" => Outcome::NoResult("the agent reached its limit of requests in a turn".to_owned()),
+            "max_turn_requests" => {
+                Outcome::NoResult("the agent reached its limit of requests in a turn".to_owned())
+            }
             other => Outcome::NoResult(format!("the turn ended with `{}`", json::clip(other, 60))),
         };
         self.tally.end(outcome, steps);
@@ -262,25 +285,46 @@ impl Acp {
         self.tally.usage = self.tally.usage.plus(turn);
         if let Some(cost) = self.cost_seen {
             // A session's cost only grows; one that shrank belongs to a counter that was started anew.
-            let new = if cost >= self.cost_taken { cost - self.cost_taken } else { cost };
+            let new = if cost >= self.cost_taken {
+                cost - self.cost_taken
+            } else {
+                cost
+            };
             self.cost_taken = cost;
             let cost_before = self.tally.usage.cost_micros.unwrap_or(0);
             self.tally.usage.cost_micros = Some(cost_before.saturating_add(new));
-            self.tally.session_total = Some(Usage { cost_micros: Some(cost), ..self.tally.usage });
+            self.tally.session_total = Some(Usage {
+                cost_micros: Some(cost),
+                ..self.tally.usage
+            });
         }
     }
 
     fn on_error(&mut self, stage: Stage, error: &Json, now: Moment, steps: &mut Vec<Step>) {
         let code = error.get("code").and_then(Json::as_i64).unwrap_or(0);
         let message = json::text(error, &["message"]).unwrap_or("an error without a message");
-        let data = error.get("data").map(|data| json::shown(data, 4_096)).unwrap_or_default();
-        let text = if data.is_empty() { message.to_owned() } else { format!("{message}: {data}") };
+        let data = error
+            .get("data")
+            .map(|data| json::shown(data, 4_096))
+            .unwrap_or_default();
+        let text = if data.is_empty() {
+            message.to_owned()
+        } else {
+            format!("{message}: {data}")
+        };
         let meaning = || {
             // JSON-RPC's own numbers are negative; what is positive was passed on from HTTP.
             let status = u64::try_from(code).ok().filter(|code| (400..600).contains(code));
             match code {
                 -32000 => Outcome::Authentication(super::failure::shortened(&text)),
-                _ => classify(status, &text, Reading { now, zone: &self.brief.zone }),
+                _ => classify(
+                    status,
+                    &text,
+                    Reading {
+                        now,
+                        zone: &self.brief.zone,
+                    },
+                ),
             }
         };
         let outcome = match stage {
@@ -353,7 +397,10 @@ impl Dialect for Acp {
         let mut steps = Vec::new();
         let Some(message) = json::object(line) else {
             if !line.trim().is_empty() {
-                steps.push(Step::Entry(EntryKind::Raw(json::clip(line, super::turn::DETAIL_MAX))));
+                steps.push(Step::Entry(EntryKind::Raw(json::clip(
+                    line,
+                    super::turn::DETAIL_MAX,
+                ))));
             }
             return steps;
         };
@@ -365,7 +412,10 @@ impl Dialect for Acp {
             (Some(_), None) => {}
             (None, Some(_)) => self.on_response(&message, now, &mut steps),
             (None, None) => {
-                steps.push(Step::Entry(EntryKind::Raw(json::clip(line, super::turn::DETAIL_MAX))));
+                steps.push(Step::Entry(EntryKind::Raw(json::clip(
+                    line,
+                    super::turn::DETAIL_MAX,
+                ))));
             }
         }
         steps
@@ -384,7 +434,10 @@ impl Dialect for Acp {
     }
 
     fn can_repair_in_process(&self) -> bool {
-        self.session.is_some() && self.tally.has_ended() && self.awaiting.is_none() && !self.tally.is_interrupted
+        self.session.is_some()
+            && self.tally.has_ended()
+            && self.awaiting.is_none()
+            && !self.tally.is_interrupted
     }
 
     fn repair(&mut self, text: &str) -> Vec<Step> {
@@ -400,13 +453,22 @@ impl Dialect for Acp {
             self.add_usage(self.turn_pieces);
             self.awaiting = None;
         }
-        self.tally.conclude(exit, stderr_tail, Reading { now, zone: &self.brief.zone })
+        self.tally.conclude(
+            exit,
+            stderr_tail,
+            Reading {
+                now,
+                zone: &self.brief.zone,
+            },
+        )
     }
 }
 
 /// The modes that a session offers, in either of the two places where agents say it.
 fn offered_modes(opened: &Json) -> Vec<&str> {
-    let listed = json::list(opened, &["modes", "availableModes"]).iter().filter_map(|mode| json::text(mode, &["id"]));
+    let listed = json::list(opened, &["modes", "availableModes"])
+        .iter()
+        .filter_map(|mode| json::text(mode, &["id"]));
     let optional = mode_option(opened)
         .map_or(&[][..], |option| json::list(option, &["options"]))
         .iter()
@@ -417,7 +479,9 @@ fn offered_modes(opened: &Json) -> Vec<&str> {
 }
 
 fn mode_option(json: &Json) -> Option<&Json> {
-    json::list(json, &["configOptions"]).iter().find(|option| json::text(option, &["category"]) == Some("mode"))
+    json::list(json, &["configOptions"])
+        .iter()
+        .find(|option| json::text(option, &["category"]) == Some("mode"))
 }
 
 fn current_mode(json: &Json) -> Option<String> {

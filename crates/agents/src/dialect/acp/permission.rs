@@ -36,7 +36,11 @@ impl Acp {
             self.denied = Some(title.clone());
             self.is_mute_since = true;
         }
-        let entry = EntryKind::Permission { title, allowed: verdict.is_allowed, rule: verdict.rule.to_owned() };
+        let entry = EntryKind::Permission {
+            title,
+            allowed: verdict.is_allowed,
+            rule: verdict.rule.to_owned(),
+        };
         (answer, entry)
     }
 }
@@ -54,15 +58,25 @@ fn wish_of(kind: &str) -> Wish {
 
 /// Picks the option; what cannot be allowed just once is refused, what cannot be refused once is cancelled.
 fn answer(params: &Json, verdict: Verdict) -> (Json, Verdict) {
-    if verdict.is_allowed {
-        if let Some(option) = option_of(params, "allow_once") {
-            return (selected(option), verdict);
-        }
+    if verdict.is_allowed
+        && let Some(option) = option_of(params, "allow_once")
+    {
+        return (selected(option), verdict);
     }
-    let rule = if verdict.is_allowed { "it cannot be allowed just once" } else { verdict.rule };
+    let rule = if verdict.is_allowed {
+        "it cannot be allowed just once"
+    } else {
+        verdict.rule
+    };
     let answer = option_of(params, "reject_once")
         .map_or_else(|| json!({ "outcome": { "outcome": "cancelled" } }), selected);
-    (answer, Verdict { is_allowed: false, rule })
+    (
+        answer,
+        Verdict {
+            is_allowed: false,
+            rule,
+        },
+    )
 }
 
 fn option_of<'a>(params: &'a Json, kind: &str) -> Option<&'a str> {

@@ -29,7 +29,8 @@ impl Acp {
             Some("config_option_update") => self.on_mode(current_mode(update), steps),
             Some("session_info_update") => self.on_session_info(update, steps),
             Some("usage_update") => {
-                let is_usd = json::text(update, &["cost", "currency"]).is_none_or(|currency| currency == "USD");
+                let is_usd =
+                    json::text(update, &["cost", "currency"]).is_none_or(|currency| currency == "USD");
                 if let Some(cost) = json::micros(json::at(update, &["cost", "amount"])).filter(|_| is_usd) {
                     self.cost_seen = Some(cost);
                 }
@@ -40,14 +41,17 @@ impl Acp {
     }
 
     fn on_message_chunk(&mut self, update: &Json, steps: &mut Vec<Step>) {
-        if let Some(said) = json::at(update, &["_meta", "usage"]) {
-            if self.is_prompting() {
-                self.turn_pieces = self.turn_pieces.plus(usage::of_counts(said));
-            }
+        if let Some(said) = json::at(update, &["_meta", "usage"])
+            && self.is_prompting()
+        {
+            self.turn_pieces = self.turn_pieces.plus(usage::of_counts(said));
         }
         let Some(text) = json::text(update, &["content", "text"]) else {
             if let Some(kind) = json::text(update, &["content", "type"]) {
-                steps.push(Step::Entry(EntryKind::Notice(format!("showed something: {}", json::clip(kind, 60)))));
+                steps.push(Step::Entry(EntryKind::Notice(format!(
+                    "showed something: {}",
+                    json::clip(kind, 60)
+                ))));
             }
             return;
         };
@@ -85,10 +89,11 @@ impl Acp {
     }
 
     fn on_tool(&mut self, update: &Json, steps: &mut Vec<Step>) {
-        let Some(id) = json::text(update, &["toolCallId"]).map(|id| json::clip(id, 200)) else { return };
+        let Some(id) = json::text(update, &["toolCallId"]).map(|id| json::clip(id, 200)) else {
+            return;
+        };
         self.tally.close_message(steps);
-        let seen =
-            self.remember(&id, json::text(update, &["title"]), json::text(update, &["kind"]));
+        let seen = self.remember(&id, json::text(update, &["title"]), json::text(update, &["kind"]));
         let status = match json::text(update, &["status"]) {
             Some("pending") => Some(ToolStatus::Pending),
             Some("in_progress") => Some(ToolStatus::Running),
@@ -99,7 +104,11 @@ impl Acp {
         seen.status = status.or(seen.status);
         steps.push(Step::Entry(EntryKind::Tool {
             id,
-            title: if seen.title.is_empty() { "a tool call".to_owned() } else { seen.title.clone() },
+            title: if seen.title.is_empty() {
+                "a tool call".to_owned()
+            } else {
+                seen.title.clone()
+            },
             status: seen.status.unwrap_or(ToolStatus::Pending),
             detail: detail(update),
         }));
@@ -131,7 +140,9 @@ fn detail(update: &Json) -> String {
     let mut shown = String::new();
     for part in json::list(update, &["content"]).iter().take(16) {
         let piece = match json::text(part, &["type"]) {
-            Some("content") => json::text(part, &["content", "text"]).unwrap_or_default().to_owned(),
+            Some("content") => json::text(part, &["content", "text"])
+                .unwrap_or_default()
+                .to_owned(),
             Some("diff") => diff(part),
             _ => String::new(),
         };
@@ -171,19 +182,28 @@ fn diff(part: &Json) -> String {
 /// A plan is shown as a tool call that is under way until each of its entries is done.
 fn plan(update: &Json) -> EntryKind {
     let entries = json::list(update, &["entries"]);
-    let is_done = entries.iter().all(|entry| json::text(entry, &["status"]) == Some("completed"));
+    let is_done = entries
+        .iter()
+        .all(|entry| json::text(entry, &["status"]) == Some("completed"));
     let lines: Vec<String> = entries
         .iter()
         .take(100)
         .map(|entry| {
             let status = json::text(entry, &["status"]).unwrap_or("pending");
-            format!("{status}: {}", json::clip(json::text(entry, &["content"]).unwrap_or_default(), 200))
+            format!(
+                "{status}: {}",
+                json::clip(json::text(entry, &["content"]).unwrap_or_default(), 200)
+            )
         })
         .collect();
     EntryKind::Tool {
         id: "plan".to_owned(),
         title: "Plan".to_owned(),
-        status: if is_done { ToolStatus::Completed } else { ToolStatus::Running },
+        status: if is_done {
+            ToolStatus::Completed
+        } else {
+            ToolStatus::Running
+        },
         detail: json::clip(&lines.join("\n"), DETAIL_MAX),
     }
 }

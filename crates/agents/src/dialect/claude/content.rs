@@ -22,7 +22,9 @@ impl Claude {
                     .or_else(|| self.streaming.clone());
                 let words = json::text(event, &["delta", "text"]);
                 let thought = json::text(event, &["delta", "thinking"]);
-                let Some(id) = id.filter(|_| words.is_some() || thought.is_some()) else { return };
+                let Some(id) = id.filter(|_| words.is_some() || thought.is_some()) else {
+                    return;
+                };
                 if self.streamed.len() >= REMEMBERED_MAX {
                     self.streamed.clear();
                 }
@@ -105,8 +107,14 @@ impl Claude {
 }
 
 fn shown_content(content: &Json) -> String {
-    let Some(parts) = content.as_array() else { return json::shown(content, DETAIL_MAX) };
-    let texts: Vec<&str> = parts.iter().take(32).filter_map(|part| json::text(part, &["text"])).collect();
+    let Some(parts) = content.as_array() else {
+        return json::shown(content, DETAIL_MAX);
+    };
+    let texts: Vec<&str> = parts
+        .iter()
+        .take(32)
+        .filter_map(|part| json::text(part, &["text"]))
+        .collect();
     json::clip(&texts.join("\n"), DETAIL_MAX)
 }
 
@@ -124,9 +132,18 @@ pub(super) fn wish_of(tool: &str) -> Wish {
 
 /// A tool call for people: its name and what it is about.
 pub(super) fn title_of(tool: &str, input: &Json) -> String {
-    let about = ["file_path", "notebook_path", "path", "command", "pattern", "url", "query", "description"]
-        .iter()
-        .find_map(|key| json::text(input, &[key]));
+    let about = [
+        "file_path",
+        "notebook_path",
+        "path",
+        "command",
+        "pattern",
+        "url",
+        "query",
+        "description",
+    ]
+    .iter()
+    .find_map(|key| json::text(input, &[key]));
     let title = about.map_or_else(|| tool.to_owned(), |about| format!("{tool} {about}"));
     json::clip(&title, 300)
 }

@@ -71,7 +71,10 @@ impl Claude {
 
     fn on_control_response(&mut self, message: &Json, steps: &mut Vec<Step>) {
         let response = message.get("response").unwrap_or(&Json::Null);
-        if json::text(response, &["request_id"]) != Some(INITIALIZE) || self.is_prompted || self.tally.has_ended() {
+        if json::text(response, &["request_id"]) != Some(INITIALIZE)
+            || self.is_prompted
+            || self.tally.has_ended()
+        {
             return;
         }
         if json::text(response, &["subtype"]) == Some("error") {
@@ -91,11 +94,16 @@ impl Claude {
 
     /// An agent that is not in the mode that was asked for is not prompted, and stopped where it was.
     fn check_mode(&mut self, mode: &str, steps: &mut Vec<Step>) {
-        let Some(wanted) = self.brief.mode.as_deref().filter(|wanted| *wanted != mode) else { return };
+        let Some(wanted) = self.brief.mode.as_deref().filter(|wanted| *wanted != mode) else {
+            return;
+        };
         if self.tally.has_ended() {
             return;
         }
-        let reason = format!("asked for the mode `{wanted}`, the agent is in `{}`", json::clip(mode, 100));
+        let reason = format!(
+            "asked for the mode `{wanted}`, the agent is in `{}`",
+            json::clip(mode, 100)
+        );
         match self.brief.access {
             Access::Read => {
                 if self.is_prompted {
@@ -150,7 +158,8 @@ impl Claude {
                     self.has_session = true;
                     steps.push(Step::SessionId(session.to_owned()));
                     let model = json::text(message, &["model"]).unwrap_or("an unnamed model");
-                    let version = json::text(message, &["claude_code_version"]).unwrap_or("of unknown version");
+                    let version =
+                        json::text(message, &["claude_code_version"]).unwrap_or("of unknown version");
                     let line = json::clip(&format!("speaking with claude {version}, {model}"), 300);
                     steps.push(Step::Entry(EntryKind::Notice(line)));
                 }
@@ -203,8 +212,14 @@ impl Claude {
         }
         if status != "allowed" {
             let kind = json::text(about, &["rateLimitType"]).unwrap_or("usage");
-            let when = resets_at.map(|at| format!(", lifted at {at} s since 1970")).unwrap_or_default();
-            let line = format!("limit `{}`: {}{when}", json::clip(kind, 60), json::clip(status, 60));
+            let when = resets_at
+                .map(|at| format!(", lifted at {at} s since 1970"))
+                .unwrap_or_default();
+            let line = format!(
+                "limit `{}`: {}{when}",
+                json::clip(kind, 60),
+                json::clip(status, 60)
+            );
             steps.push(Step::Entry(EntryKind::Notice(line)));
         }
     }
@@ -218,15 +233,27 @@ impl Claude {
         if let Some(title) = title {
             *known = title;
         }
-        Step::Entry(EntryKind::Tool { id, title: known.clone(), status, detail: json::clip(&detail, DETAIL_MAX) })
+        Step::Entry(EntryKind::Tool {
+            id,
+            title: known.clone(),
+            status,
+            detail: json::clip(&detail, DETAIL_MAX),
+        })
     }
 }
 
 impl Dialect for Claude {
     fn arguments(&self) -> Vec<String> {
         let fixed = [
-            "-p", "--output-format", "stream-json", "--verbose", "--include-partial-messages", "--input-format",
-            "stream-json", "--permission-prompt-tool", "stdio",
+            "-p",
+            "--output-format",
+            "stream-json",
+            "--verbose",
+            "--include-partial-messages",
+            "--input-format",
+            "stream-json",
+            "--permission-prompt-tool",
+            "stdio",
         ];
         let mut arguments: Vec<String> = fixed.map(ToOwned::to_owned).to_vec();
         let options = [
@@ -295,6 +322,13 @@ impl Dialect for Claude {
     }
 
     fn on_end(&mut self, exit: Exit, stderr_tail: &str, now: Moment) -> TurnEnd {
-        self.tally.conclude(exit, stderr_tail, Reading { now, zone: &self.brief.zone })
+        self.tally.conclude(
+            exit,
+            stderr_tail,
+            Reading {
+                now,
+                zone: &self.brief.zone,
+            },
+        )
     }
 }

@@ -28,7 +28,9 @@ impl Claude {
                 self.tally.replace_message(text);
             }
             if self.tally.is_blank(turn) {
-                Outcome::NoResult("it says it is done, without a word, a tool call or any use of a model".to_owned())
+                Outcome::NoResult(
+                    "it says it is done, without a word, a tool call or any use of a model".to_owned(),
+                )
             } else {
                 Outcome::Done
             }
@@ -37,7 +39,10 @@ impl Claude {
     }
 
     fn meaning_of_error(&self, result: &Json, now: Moment) -> Outcome {
-        let errors: Vec<&str> = json::list(result, &["errors"]).iter().filter_map(Json::as_str).collect();
+        let errors: Vec<&str> = json::list(result, &["errors"])
+            .iter()
+            .filter_map(Json::as_str)
+            .collect();
         let text = json::text(result, &["result"]).map_or_else(|| errors.join("; "), ToOwned::to_owned);
         match json::text(result, &["subtype"]) {
             Some("error_max_turns") => {
@@ -49,12 +54,28 @@ impl Claude {
             _ => {}
         }
         let status = result.get("api_error_status").and_then(Json::as_u64);
-        let reading = Reading { now, zone: &self.brief.zone };
-        match classify(status, if text.is_empty() { "claude gave no reason" } else { &text }, reading) {
+        let reading = Reading {
+            now,
+            zone: &self.brief.zone,
+        };
+        match classify(
+            status,
+            if text.is_empty() {
+                "claude gave no reason"
+            } else {
+                &text
+            },
+            reading,
+        ) {
             Outcome::Limited { until, reason } => {
                 // The event names the very second; the words are for people.
-                let told = self.limit_resets_at.map(|at| Moment::from_ms(at.saturating_mul(1000)));
-                Outcome::Limited { until: told.filter(|told| *told > now).or(until), reason }
+                let told = self
+                    .limit_resets_at
+                    .map(|at| Moment::from_ms(at.saturating_mul(1000)));
+                Outcome::Limited {
+                    until: told.filter(|told| *told > now).or(until),
+                    reason,
+                }
             }
             other => other,
         }
@@ -65,12 +86,15 @@ impl Claude {
     fn turn_usage(&mut self, result: &Json) -> Usage {
         let cost_total = json::micros(result.get("total_cost_usd"));
         let before = self.totals;
-        let total = json::at(result, &["modelUsage"]).map(|models| Usage { cost_micros: cost_total, ..sum(models) });
+        let total = json::at(result, &["modelUsage"]).map(|models| Usage {
+            cost_micros: cost_total,
+            ..sum(models)
+        });
         self.totals = total.or(before);
-        if let Some(turn) = json::at(result, &["model_usage_since_last_result"]).map(sum) {
-            if turn != Usage::default() {
-                return turn;
-            }
+        if let Some(turn) = json::at(result, &["model_usage_since_last_result"]).map(sum)
+            && turn != Usage::default()
+        {
+            return turn;
         }
         let own = json::at(result, &["usage"]).map(of_this_run).unwrap_or_default();
         match (before, total) {
@@ -86,15 +110,19 @@ impl Claude {
 /// The counters of all models together.
 fn sum(models: &Json) -> Usage {
     let empty = serde_json::Map::new();
-    models.as_object().unwrap_or(&empty).values().fold(Usage::default(), |sum, model| {
-        let count = |key| json::count(model, &[key]).unwrap_or(0);
-        sum.plus(Usage {
-            input_uncached: count("inputTokens").saturating_add(count("cacheCreationInputTokens")),
-            input_cached: count("cacheReadInputTokens"),
-            output: count("outputTokens"),
-            cost_micros: json::micros(model.get("costUSD")),
+    models
+        .as_object()
+        .unwrap_or(&empty)
+        .values()
+        .fold(Usage::default(), |sum, model| {
+            let count = |key| json::count(model, &[key]).unwrap_or(0);
+            sum.plus(Usage {
+                input_uncached: count("inputTokens").saturating_add(count("cacheCreationInputTokens")),
+                input_cached: count("cacheReadInputTokens"),
+                output: count("outputTokens"),
+                cost_micros: json::micros(model.get("costUSD")),
+            })
         })
-    })
 }
 
 fn of_this_run(usage: &Json) -> Usage {

@@ -19,7 +19,11 @@ pub(super) struct Codex {
 
 impl Codex {
     pub(super) fn new(brief: Brief) -> Self {
-        Self { brief, tally: Tally::default(), last_error: None }
+        Self {
+            brief,
+            tally: Tally::default(),
+            last_error: None,
+        }
     }
 
     fn on_item(&mut self, phase: &str, item: &Json, steps: &mut Vec<Step>) {
@@ -45,7 +49,12 @@ impl Codex {
                 };
                 let (title, detail) = shown_item(kind, item);
                 let id = json::clip(text("id"), 200);
-                steps.push(Step::Entry(EntryKind::Tool { id, title, status, detail }));
+                steps.push(Step::Entry(EntryKind::Tool {
+                    id,
+                    title,
+                    status,
+                    detail,
+                }));
             }
         }
     }
@@ -64,7 +73,9 @@ impl Codex {
         let outcome = if self.tally.is_interrupted {
             Outcome::Cancelled
         } else if self.tally.is_blank(total) {
-            Outcome::NoResult("it says it is done, without a word, a tool call or any use of a model".to_owned())
+            Outcome::NoResult(
+                "it says it is done, without a word, a tool call or any use of a model".to_owned(),
+            )
         } else {
             Outcome::Done
         };
@@ -75,7 +86,14 @@ impl Codex {
         let outcome = if self.tally.is_interrupted {
             Outcome::Cancelled
         } else {
-            classify(None, text, Reading { now, zone: &self.brief.zone })
+            classify(
+                None,
+                text,
+                Reading {
+                    now,
+                    zone: &self.brief.zone,
+                },
+            )
         };
         self.tally.end(outcome, steps);
     }
@@ -103,7 +121,11 @@ impl Dialect for Codex {
     fn open(&mut self) -> Vec<Step> {
         self.tally.begin();
         let prompt = self.brief.prompt.clone();
-        vec![Step::Send(prompt.clone()), Step::Entry(EntryKind::Prompt(prompt)), Step::CloseStdin]
+        vec![
+            Step::Send(prompt.clone()),
+            Step::Entry(EntryKind::Prompt(prompt)),
+            Step::CloseStdin,
+        ]
     }
 
     fn on_line(&mut self, line: &str, now: Moment) -> Vec<Step> {
@@ -131,7 +153,8 @@ impl Dialect for Codex {
             }
             Some("turn.completed") => self.on_completed(&message, &mut steps),
             Some("turn.failed") => {
-                let text = json::text(&message, &["error", "message"]).unwrap_or("a failure without a message");
+                let text =
+                    json::text(&message, &["error", "message"]).unwrap_or("a failure without a message");
                 self.on_failed(text, now, &mut steps);
             }
             Some(_) => {}
@@ -161,7 +184,14 @@ impl Dialect for Codex {
             words.push('\n');
             words.push_str(error);
         }
-        self.tally.conclude(exit, &words, Reading { now, zone: &self.brief.zone })
+        self.tally.conclude(
+            exit,
+            &words,
+            Reading {
+                now,
+                zone: &self.brief.zone,
+            },
+        )
     }
 }
 
@@ -181,7 +211,10 @@ fn usage_of(counts: &Json) -> Usage {
 fn shown_item(kind: &str, item: &Json) -> (String, String) {
     let text = |key: &str| json::text(item, &[key]).unwrap_or_default();
     match kind {
-        "command_execution" => (json::clip(text("command"), 300), json::clip(text("aggregated_output"), DETAIL_MAX)),
+        "command_execution" => (
+            json::clip(text("command"), 300),
+            json::clip(text("aggregated_output"), DETAIL_MAX),
+        ),
         "file_change" => {
             let changes: Vec<String> = json::list(item, &["changes"])
                 .iter()
@@ -191,21 +224,34 @@ fn shown_item(kind: &str, item: &Json) -> (String, String) {
                     format!("{} {}", field("kind"), field("path"))
                 })
                 .collect();
-            (json::clip(&format!("change {}", changes.join(", ")), 300), String::new())
+            (
+                json::clip(&format!("change {}", changes.join(", ")), 300),
+                String::new(),
+            )
         }
         "mcp_tool_call" => {
-            let detail = item.get("result").or_else(|| item.get("arguments")).unwrap_or(&Json::Null);
+            let detail = item
+                .get("result")
+                .or_else(|| item.get("arguments"))
+                .unwrap_or(&Json::Null);
             let title = format!("{} {}", text("server"), text("tool"));
             (json::clip(&title, 300), json::shown(detail, DETAIL_MAX))
         }
-        "web_search" => (json::clip(&format!("search {}", text("query")), 300), String::new()),
+        "web_search" => (
+            json::clip(&format!("search {}", text("query")), 300),
+            String::new(),
+        ),
         "todo_list" => {
             let items = json::list(item, &["items"]);
             let lines: Vec<String> = items
                 .iter()
                 .take(100)
                 .map(|item| {
-                    let mark = if json::is_true(item, &["completed"]) { "x" } else { " " };
+                    let mark = if json::is_true(item, &["completed"]) {
+                        "x"
+                    } else {
+                        " "
+                    };
                     format!("[{mark}] {}", json::text(item, &["text"]).unwrap_or_default())
                 })
                 .collect();

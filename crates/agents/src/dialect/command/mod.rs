@@ -19,7 +19,11 @@ pub(super) struct Command {
 
 impl Command {
     pub(super) fn new(brief: Brief) -> Self {
-        Self { brief, tally: Tally::default(), output: String::new() }
+        Self {
+            brief,
+            tally: Tally::default(),
+            output: String::new(),
+        }
     }
 }
 
@@ -30,7 +34,10 @@ impl Dialect for Command {
     }
 
     fn open(&mut self) -> Vec<Step> {
-        vec![Step::Entry(EntryKind::Prompt(self.brief.prompt.clone())), Step::CloseStdin]
+        vec![
+            Step::Entry(EntryKind::Prompt(self.brief.prompt.clone())),
+            Step::CloseStdin,
+        ]
     }
 
     fn on_line(&mut self, line: &str, _now: Moment) -> Vec<Step> {
@@ -58,7 +65,10 @@ impl Dialect for Command {
     fn on_end(&mut self, exit: Exit, stderr_tail: &str, now: Moment) -> TurnEnd {
         let printed = json::tail(self.output.trim_end(), OUTPUT_MAX).to_owned();
         self.tally.replace_message(&printed);
-        let reading = Reading { now, zone: &self.brief.zone };
+        let reading = Reading {
+            now,
+            zone: &self.brief.zone,
+        };
         match exit {
             Exit::Code(0) if !self.tally.is_interrupted => {
                 self.tally.end(Outcome::Done, &mut Vec::new());

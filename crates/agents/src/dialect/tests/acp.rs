@@ -37,8 +37,13 @@ impl Replay {
 fn replay(name: &str, brief: Brief) -> Replay {
     let mut dialect = speak(DialectKind::Acp, brief);
     let first = dialect.open();
-    let mut replay =
-        Replay { dialect, steps: Vec::new(), outbox: VecDeque::new(), ids: BTreeMap::new(), log: String::new() };
+    let mut replay = Replay {
+        dialect,
+        steps: Vec::new(),
+        outbox: VecDeque::new(),
+        ids: BTreeMap::new(),
+        log: String::new(),
+    };
     replay.take(first);
     for line in recording(name) {
         let line = parsed(&line);
@@ -49,7 +54,8 @@ fn replay(name: &str, brief: Brief) -> Replay {
                 replay.take(steps);
             }
             let ours = replay.outbox.pop_front();
-            let ours = ours.unwrap_or_else(|| panic!("{name}: nothing sent where {message} was\n{}", replay.log));
+            let ours =
+                ours.unwrap_or_else(|| panic!("{name}: nothing sent where {message} was\n{}", replay.log));
             assert_eq!(meaning(&ours), meaning(message), "{name}\n{}", replay.log);
             if let (Some(theirs), Some(ours)) = (message["id"].as_u64(), ours["id"].as_u64()) {
                 replay.ids.insert(theirs, ours);
@@ -64,7 +70,11 @@ fn replay(name: &str, brief: Brief) -> Replay {
             replay.take(steps);
         }
     }
-    assert!(replay.outbox.is_empty(), "{name}: more was sent: {:?}", replay.outbox);
+    assert!(
+        replay.outbox.is_empty(),
+        "{name}: more was sent: {:?}",
+        replay.outbox
+    );
     replay
 }
 
@@ -83,7 +93,10 @@ fn meaning(message: &Json) -> Json {
 }
 
 fn in_mode(access: Access, mode: &str) -> Brief {
-    Brief { mode: Some(mode.to_owned()), ..brief(access) }
+    Brief {
+        mode: Some(mode.to_owned()),
+        ..brief(access)
+    }
 }
 
 #[test]
@@ -93,8 +106,14 @@ fn recorded_turns_are_understood() {
         ("claude/acp_plan_exit_deny", in_mode(Access::Read, "plan")),
         ("claude/acp_error_400", brief(Access::Write)),
         ("codex/acp_error_400", brief(Access::Write)),
-        ("codex-acp-0.16/acp_escalation_deny", in_mode(Access::Read, "read-only")),
-        ("codex-acp-0.16/acp_escalation_allow", in_mode(Access::Write, "read-only")),
+        (
+            "codex-acp-0.16/acp_escalation_deny",
+            in_mode(Access::Read, "read-only"),
+        ),
+        (
+            "codex-acp-0.16/acp_escalation_allow",
+            in_mode(Access::Write, "read-only"),
+        ),
         ("qwen/acp_ask_write_deny", in_mode(Access::Read, "default")),
         ("qwen/acp_plan_exit_deny", in_mode(Access::Read, "plan")),
         ("qwen/acp_error_400", brief(Access::Write)),
@@ -113,11 +132,19 @@ fn recorded_turns_are_understood() {
 
 #[test]
 fn a_cancelled_turn_is_cancelled() {
-    for name in ["claude/acp_cancel", "codex-acp-0.16/acp_cancel", "gemini/acp_cancel", "gemini/acp_cancel_in_shell"] {
+    for name in [
+        "claude/acp_cancel",
+        "codex-acp-0.16/acp_cancel",
+        "gemini/acp_cancel",
+        "gemini/acp_cancel_in_shell",
+    ] {
         let mut replay = replay(name, brief(Access::Write));
         assert_eq!(replay.end().outcome, Outcome::Cancelled, "{name}");
         assert!(!replay.dialect.can_repair_in_process());
-        assert_eq!(replay.dialect.on_end(Exit::Stopped, "", NOW).outcome, Outcome::Cancelled);
+        assert_eq!(
+            replay.dialect.on_end(Exit::Stopped, "", NOW).outcome,
+            Outcome::Cancelled
+        );
     }
 }
 
@@ -125,46 +152,98 @@ fn a_cancelled_turn_is_cancelled() {
 fn a_loaded_session_goes_on_and_its_history_is_no_news() {
     for (name, session) in [
         ("claude/acp_load_2", None),
-        ("codex-acp-0.16/acp_load_2", Some("01a1fbe3-80a6-7400-a37e-0e1b233f4fdc")),
+        (
+            "codex-acp-0.16/acp_load_2",
+            Some("01a1fbe3-80a6-7400-a37e-0e1b233f4fdc"),
+        ),
         ("qwen/acp_load_2", Some("b1b4336e-fba4-4eb7-ba9f-00a069e6e3bb")),
     ] {
-        let recorded = recording(name).into_iter().map(|line| parsed(&line)).collect::<Vec<_>>();
-        let of = |method: &str| recorded.iter().find(|line| line["msg"]["method"] == method).unwrap()["msg"].clone();
-        let id = of("session/load")["params"]["sessionId"].as_str().unwrap().to_owned();
+        let recorded = recording(name)
+            .into_iter()
+            .map(|line| parsed(&line))
+            .collect::<Vec<_>>();
+        let of = |method: &str| {
+            recorded
+                .iter()
+                .find(|line| line["msg"]["method"] == method)
+                .unwrap()["msg"]
+                .clone()
+        };
+        let id = of("session/load")["params"]["sessionId"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         assert!(session.is_none_or(|session| session == id));
-        let prompt = of("session/prompt")["params"]["prompt"][0]["text"].as_str().unwrap().to_owned();
-        let replay = replay(name, Brief { resume: Some(id), prompt, ..brief(Access::Write) });
+        let prompt = of("session/prompt")["params"]["prompt"][0]["text"]
+            .as_str()
+            .unwrap()
+            .to_owned();
+        let replay = replay(
+            name,
+            Brief {
+                resume: Some(id),
+                prompt,
+                ..brief(Access::Write)
+            },
+        );
         assert!(!replay.log.contains("First answer"), "{}", replay.log);
         assert_eq!(replay.end().outcome, Outcome::Done, "{name}");
-        assert!(replay.end().message.contains("Second answer"), "{:?}", replay.end());
+        assert!(
+            replay.end().message.contains("Second answer"),
+            "{:?}",
+            replay.end()
+        );
         snapshot(name, &replay.log);
     }
 }
 
 #[test]
 fn a_session_that_cannot_be_loaded_starts_anew() {
-    let lines: Vec<Json> = recording("gemini/acp_load_2").iter().map(|line| parsed(line)).collect();
-    let mut dialect = speak(DialectKind::Acp, Brief { resume: Some("704382b1".to_owned()), ..brief(Access::Read) });
+    let lines: Vec<Json> = recording("gemini/acp_load_2")
+        .iter()
+        .map(|line| parsed(line))
+        .collect();
+    let mut dialect = speak(
+        DialectKind::Acp,
+        Brief {
+            resume: Some("704382b1".to_owned()),
+            ..brief(Access::Read)
+        },
+    );
     dialect.open();
     let loading = dialect.on_line(&lines[1]["msg"].to_string(), NOW);
     assert!(rendered(&loading).contains("session/load"));
     let anew = rendered(&dialect.on_line(&lines[3]["msg"].to_string(), NOW));
-    assert!(anew.contains("session/new") && anew.contains("No previous sessions found"), "{anew}");
+    assert!(
+        anew.contains("session/new") && anew.contains("No previous sessions found"),
+        "{anew}"
+    );
 }
 
 /// Plays only what the agent sent, into a client that goes its own way.
 fn hear(name: &str, brief: Brief) -> Vec<Step> {
     let mut dialect = speak(DialectKind::Acp, brief);
     let mut steps = dialect.open();
-    for line in recording(name).iter().map(|line| parsed(line)).filter(|line| line["dir"] == "a2c") {
+    for line in recording(name)
+        .iter()
+        .map(|line| parsed(line))
+        .filter(|line| line["dir"] == "a2c")
+    {
         steps.extend(dialect.on_line(&line["msg"].to_string(), NOW));
     }
     steps
 }
 
 fn outcome_of(steps: &[Step]) -> &Outcome {
-    let end = steps.iter().find_map(|step| if let Step::TurnEnded(end) = step { Some(end) } else { None });
-    &end.unwrap_or_else(|| panic!("no end in\n{}", rendered(steps))).outcome
+    let end = steps.iter().find_map(|step| {
+        if let Step::TurnEnded(end) = step {
+            Some(end)
+        } else {
+            None
+        }
+    });
+    &end.unwrap_or_else(|| panic!("no end in\n{}", rendered(steps)))
+        .outcome
 }
 
 #[test]
@@ -172,7 +251,10 @@ fn a_mode_that_is_not_offered_is_never_asked_for() {
     let steps = hear("codex/acp_plan_write", in_mode(Access::Read, "plan"));
     assert!(matches!(outcome_of(&steps), Outcome::ModeNotSet(_)));
     let log = rendered(&steps);
-    assert!(!log.contains("session/set_mode") && !log.contains("session/prompt"), "{log}");
+    assert!(
+        !log.contains("session/set_mode") && !log.contains("session/prompt"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -186,7 +268,10 @@ fn a_mode_that_is_refused_stops_everything() {
     dialect.on_line(&opened, NOW);
     let refusal = r#"{"jsonrpc":"2.0","id":3,"error":{"code":-32602,"message":"Invalid params"}}"#;
     let steps = dialect.on_line(refusal, NOW);
-    assert_eq!(*outcome_of(&steps), Outcome::ModeNotSet("the agent refused the mode `plan`: Invalid params".into()));
+    assert_eq!(
+        *outcome_of(&steps),
+        Outcome::ModeNotSet("the agent refused the mode `plan`: Invalid params".into())
+    );
     assert!(!rendered(&steps).contains("session/prompt"));
 }
 
@@ -208,7 +293,13 @@ fn every_permission_is_asked_for_by_kind_and_written_down() {
         ("qwen/acp_plan_exit_deny", Access::Write, Some("plan")),
         ("claude/acp_plan_exit_deny", Access::Write, Some("plan")),
     ] {
-        let steps = hear(name, Brief { mode: mode.map(ToOwned::to_owned), ..brief(access) });
+        let steps = hear(
+            name,
+            Brief {
+                mode: mode.map(ToOwned::to_owned),
+                ..brief(access)
+            },
+        );
         let answers: Vec<bool> = steps
             .iter()
             .filter_map(|step| match step {
@@ -222,7 +313,10 @@ fn every_permission_is_asked_for_by_kind_and_written_down() {
 
 #[test]
 fn without_a_sandbox_nothing_is_allowed() {
-    let bare = Brief { is_sandboxed: false, ..in_mode(Access::Write, "default") };
+    let bare = Brief {
+        is_sandboxed: false,
+        ..in_mode(Access::Write, "default")
+    };
     let log = rendered(&hear("gemini/acp_ask_write_allow", bare));
     assert!(log.contains("permission no"), "{log}");
     assert!(!log.contains("permission yes"), "{log}");
@@ -232,10 +326,11 @@ fn without_a_sandbox_nothing_is_allowed() {
 fn what_can_only_be_allowed_for_ever_is_refused() {
     let mut dialect = speak(DialectKind::Acp, brief(Access::Write));
     dialect.open();
-    let request = r#"{"jsonrpc":"2.0","id":"a","method":"session/request_permission","params":{"sessionId":"s",
+    let request =
+        r#"{"jsonrpc":"2.0","id":"a","method":"session/request_permission","params":{"sessionId":"s",
         "toolCall":{"toolCallId":"t","title":"write","kind":"edit"},
         "options":[{"optionId":"x","kind":"allow_always"},{"optionId":"y","kind":"reject_always"}]}}"#
-        .replace('\n', "");
+            .replace('\n', "");
     let log = rendered(&dialect.on_line(&request, NOW));
     assert!(log.contains(r#""outcome":{"outcome":"cancelled"}"#), "{log}");
     assert!(log.contains("permission no"), "{log}");
@@ -247,7 +342,10 @@ fn a_turn_that_ends_without_anything_is_not_believed() {
     dialect.open();
     dialect.on_line(r#"{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":1}}"#, NOW);
     dialect.on_line(r#"{"jsonrpc":"2.0","id":2,"result":{"sessionId":"s"}}"#, NOW);
-    let steps = dialect.on_line(r#"{"jsonrpc":"2.0","id":3,"result":{"stopReason":"end_turn"}}"#, NOW);
+    let steps = dialect.on_line(
+        r#"{"jsonrpc":"2.0","id":3,"result":{"stopReason":"end_turn"}}"#,
+        NOW,
+    );
     assert!(matches!(outcome_of(&steps), Outcome::NoResult(_)));
     assert!(dialect.can_repair_in_process());
     assert!(rendered(&dialect.repair("again")).contains("session/prompt"));
@@ -256,7 +354,10 @@ fn a_turn_that_ends_without_anything_is_not_believed() {
 
 #[test]
 fn the_model_is_set_where_one_can_be_chosen_and_a_refusal_is_final() {
-    let brief = Brief { model: Some("gpt-9".to_owned()), ..brief(Access::Write) };
+    let brief = Brief {
+        model: Some("gpt-9".to_owned()),
+        ..brief(Access::Write)
+    };
     let mut dialect = speak(DialectKind::Acp, brief);
     dialect.open();
     dialect.on_line(r#"{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":1}}"#, NOW);
@@ -265,7 +366,10 @@ fn the_model_is_set_where_one_can_be_chosen_and_a_refusal_is_final() {
         .replace('\n', "");
     assert!(rendered(&dialect.on_line(&opened, NOW)).contains("session/set_config_option"));
     let refusal = r#"{"jsonrpc":"2.0","id":3,"error":{"code":-32602,"message":"no such model"}}"#;
-    assert!(matches!(outcome_of(&dialect.on_line(refusal, NOW)), Outcome::Permanent(_)));
+    assert!(matches!(
+        outcome_of(&dialect.on_line(refusal, NOW)),
+        Outcome::Permanent(_)
+    ));
 }
 
 #[test]
@@ -278,6 +382,8 @@ fn a_limit_in_an_error_parks_until_its_reset() {
         "data":{"details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"34.5s"}]}}}"#
         .replace('\n', "");
     let steps = dialect.on_line(&error, NOW);
-    let Outcome::Limited { until, .. } = outcome_of(&steps) else { panic!("{}", rendered(&steps)) };
+    let Outcome::Limited { until, .. } = outcome_of(&steps) else {
+        panic!("{}", rendered(&steps))
+    };
     assert_eq!(*until, Some(NOW.plus_ms(34_500)));
 }

@@ -37,7 +37,13 @@ fn converse(name: &str, brief: Brief) -> (Box<dyn Dialect>, Vec<Step>) {
     // What the recorded client answered is what ours answers, questions to a person apart.
     let ours: Vec<Json> = steps
         .iter()
-        .filter_map(|step| if let Step::Send(line) = step { Some(parsed(line)) } else { None })
+        .filter_map(|step| {
+            if let Step::Send(line) = step {
+                Some(parsed(line))
+            } else {
+                None
+            }
+        })
         .filter(|message| message["type"] == "control_response")
         .map(|message| message["response"]["response"]["behavior"].clone())
         .collect();
@@ -48,7 +54,10 @@ fn converse(name: &str, brief: Brief) -> (Box<dyn Dialect>, Vec<Step>) {
 }
 
 fn in_mode(access: Access, mode: &str) -> Brief {
-    Brief { mode: Some(mode.to_owned()), ..brief(access) }
+    Brief {
+        mode: Some(mode.to_owned()),
+        ..brief(access)
+    }
 }
 
 #[test]
@@ -70,7 +79,10 @@ fn recorded_conversations_are_understood() {
 fn a_reader_in_another_mode_is_never_prompted() {
     let (_, steps) = converse("claude/control_deny", in_mode(Access::Read, "plan"));
     let log = rendered(&steps);
-    assert!(log.contains("ModeNotSet") && !log.contains(r#""type":"user""#), "{log}");
+    assert!(
+        log.contains("ModeNotSet") && !log.contains(r#""type":"user""#),
+        "{log}"
+    );
 }
 
 /// Plays a one-way run behind a made-up opening.
@@ -126,11 +138,23 @@ fn a_resumed_session_counts_only_its_own() {
 fn old_versions_that_only_count_up_are_differenced() {
     let strip = |line: &str| {
         let mut message = parsed(line);
-        message.as_object_mut().unwrap().remove("model_usage_since_last_result");
+        message
+            .as_object_mut()
+            .unwrap()
+            .remove("model_usage_since_last_result");
         message.to_string()
     };
-    let before = Usage { input_uncached: 200, input_cached: 1000, output: 34, cost_micros: Some(1680) };
-    let brief = Brief { resume: Some("1".into()), session_total: Some(before), ..brief(Access::Read) };
+    let before = Usage {
+        input_uncached: 200,
+        input_cached: 1000,
+        output: 34,
+        cost_micros: Some(1680),
+    };
+    let brief = Brief {
+        resume: Some("1".into()),
+        session_total: Some(before),
+        ..brief(Access::Read)
+    };
     let mut dialect = speak(DialectKind::Claude, brief);
     dialect.open();
     for line in recording("claude/resume_2") {
@@ -152,13 +176,23 @@ fn a_rate_limit_event_says_when_the_limit_is_lifted() {
     dialect.on_line(result, NOW);
     let end = dialect.on_end(Exit::Code(1), "", NOW);
     let reason = "You've hit your limit · resets 3pm".to_owned();
-    assert_eq!(end.outcome, Outcome::Limited { until: Some(NOW.plus_ms(7_200_000)), reason });
+    assert_eq!(
+        end.outcome,
+        Outcome::Limited {
+            until: Some(NOW.plus_ms(7_200_000)),
+            reason
+        }
+    );
 }
 
 #[test]
 fn a_process_that_refuses_to_start_says_why() {
     let mut dialect = speak(DialectKind::Claude, brief(Access::Write));
     dialect.open();
-    let stderr = "--dangerously-skip-permissions cannot be used with root/sudo privileges for security reasons\n";
-    assert!(matches!(dialect.on_end(Exit::Code(1), stderr, NOW).outcome, Outcome::Permanent(_)));
+    let stderr =
+        "--dangerously-skip-permissions cannot be used with root/sudo privileges for security reasons\n";
+    assert!(matches!(
+        dialect.on_end(Exit::Code(1), stderr, NOW).outcome,
+        Outcome::Permanent(_)
+    ));
 }

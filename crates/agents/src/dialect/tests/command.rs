@@ -14,7 +14,10 @@ fn run(lines: &[&str], exit: Exit, stderr: &str) -> TurnEnd {
 #[test]
 fn what_it_prints_is_its_answer() {
     let end = run(&["```json", "{}", "```"], Exit::Code(0), "");
-    assert_eq!((end.outcome, end.message.as_str()), (Outcome::Done, "```json\n{}\n```"));
+    assert_eq!(
+        (end.outcome, end.message.as_str()),
+        (Outcome::Done, "```json\n{}\n```")
+    );
 }
 
 #[test]
@@ -25,8 +28,17 @@ fn a_silent_command_may_still_be_done() {
 #[test]
 fn its_code_is_its_verdict_whatever_it_says_about_limits() {
     let end = run(&["429 Too Many Requests"], Exit::Code(2), "");
-    assert_eq!(end.outcome, Outcome::Exited { code: 2, reason: "exit code 2: 429 Too Many Requests".into() });
-    assert!(matches!(run(&[], Exit::Signal(9), "").outcome, Outcome::Killed(_)));
+    assert_eq!(
+        end.outcome,
+        Outcome::Exited {
+            code: 2,
+            reason: "exit code 2: 429 Too Many Requests".into()
+        }
+    );
+    assert!(matches!(
+        run(&[], Exit::Signal(9), "").outcome,
+        Outcome::Killed(_)
+    ));
 }
 
 #[test]
@@ -35,7 +47,10 @@ fn a_stopped_command_is_cancelled_only_when_it_was_asked_to_stop() {
     dialect.open();
     dialect.interrupt();
     assert_eq!(dialect.on_end(Exit::Stopped, "", NOW).outcome, Outcome::Cancelled);
-    assert!(matches!(run(&[], Exit::Stopped, "").outcome, Outcome::NoResult(_)));
+    assert!(matches!(
+        run(&[], Exit::Stopped, "").outcome,
+        Outcome::NoResult(_)
+    ));
 }
 
 #[test]

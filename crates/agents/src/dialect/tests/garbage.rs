@@ -7,7 +7,10 @@ struct Chance(u64);
 
 impl Chance {
     fn next(&mut self, below: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         usize::try_from((self.0 >> 33) % below.max(1) as u64).unwrap()
     }
 
@@ -19,8 +22,14 @@ impl Chance {
 /// Lines of every recording that we keep, as their agents sent them.
 fn corpus() -> Vec<String> {
     let names = [
-        "claude/control_deny", "claude/slow_partial", "claude/error_429_forever", "codex/auto_write",
-        "codex/error_400", "claude/acp_ask_write_deny", "qwen/acp_plan_exit_deny", "gemini/acp_plan_exit_deny",
+        "claude/control_deny",
+        "claude/slow_partial",
+        "claude/error_429_forever",
+        "codex/auto_write",
+        "codex/error_400",
+        "claude/acp_ask_write_deny",
+        "qwen/acp_plan_exit_deny",
+        "gemini/acp_plan_exit_deny",
         "codex-acp-0.16/acp_escalation_deny",
     ];
     let of_name = |name: &&str| -> Vec<String> {
@@ -56,7 +65,11 @@ fn damaged(line: &str, corpus: &[String], chance: &mut Chance) -> String {
             bytes.splice(at..at, other[from..].iter().copied());
         }
         3 | 4 => return nonsense(parsed(line), chance).to_string(),
-        _ => bytes = (0..chance.next(200)).map(|_| u8::try_from(chance.next(256)).unwrap()).collect(),
+        _ => {
+            bytes = (0..chance.next(200))
+                .map(|_| u8::try_from(chance.next(256)).unwrap())
+                .collect()
+        }
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }
@@ -65,15 +78,25 @@ fn damaged(line: &str, corpus: &[String], chance: &mut Chance) -> String {
 fn nonsense(value: Json, chance: &mut Chance) -> Json {
     if chance.next(12) == 0 {
         let swaps = [
-            Json::Null, Json::from(-1), Json::from(u64::MAX), Json::from(1e308), Json::from(""), Json::from(true),
-            Json::from("\u{0}é\u{1f600}".repeat(50)), serde_json::json!([]), serde_json::json!({}), serde_json::json!([[{}]]),
+            Json::Null,
+            Json::from(-1),
+            Json::from(u64::MAX),
+            Json::from(1e308),
+            Json::from(""),
+            Json::from(true),
+            Json::from("\u{0}é\u{1f600}".repeat(50)),
+            serde_json::json!([]),
+            serde_json::json!({}),
+            serde_json::json!([[{}]]),
         ];
         return chance.pick(&swaps).clone();
     }
     match value {
-        Json::Object(map) => {
-            Json::Object(map.into_iter().map(|(key, value)| (key, nonsense(value, chance))).collect())
-        }
+        Json::Object(map) => Json::Object(
+            map.into_iter()
+                .map(|(key, value)| (key, nonsense(value, chance)))
+                .collect(),
+        ),
         Json::Array(list) => Json::Array(list.into_iter().map(|value| nonsense(value, chance)).collect()),
         other => other,
     }
@@ -94,7 +117,11 @@ fn no_line_and_no_order_of_lines_breaks_a_dialect() {
             dialect.open();
             for _ in 0..30 {
                 let line = chance.pick(&corpus).clone();
-                let line = if chance.next(3) == 0 { line } else { damaged(&line, &corpus, &mut chance) };
+                let line = if chance.next(3) == 0 {
+                    line
+                } else {
+                    damaged(&line, &corpus, &mut chance)
+                };
                 for part in line.split('\n') {
                     dialect.on_line(part, NOW);
                 }
@@ -104,10 +131,20 @@ fn no_line_and_no_order_of_lines_breaks_a_dialect() {
                     _ => {}
                 }
             }
-            let exit = *chance.pick(&[Exit::Code(0), Exit::Code(1), Exit::Signal(9), Exit::Stopped, Exit::Unknown]);
+            let exit = *chance.pick(&[
+                Exit::Code(0),
+                Exit::Code(1),
+                Exit::Signal(9),
+                Exit::Stopped,
+                Exit::Unknown,
+            ]);
             let stderr = chance.pick(&corpus).clone();
             let end = dialect.on_end(exit, &stderr, NOW);
-            assert_eq!(dialect.on_end(exit, &stderr, NOW), end, "seed={seed} {kind:?}: an end must hold");
+            assert_eq!(
+                dialect.on_end(exit, &stderr, NOW),
+                end,
+                "seed={seed} {kind:?}: an end must hold"
+            );
         }
     }
 }
@@ -116,11 +153,22 @@ fn no_line_and_no_order_of_lines_breaks_a_dialect() {
 fn endless_nesting_and_half_an_object_are_raw() {
     let deep = format!("{}{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
     for kind in [DialectKind::Acp, DialectKind::Claude, DialectKind::Codex] {
-        for line in [deep.as_str(), "{\"type\":\"resu", "[1,2]", "null", "\u{fffd}\u{0}", "{}"] {
+        for line in [
+            deep.as_str(),
+            "{\"type\":\"resu",
+            "[1,2]",
+            "null",
+            "\u{fffd}\u{0}",
+            "{}",
+        ] {
             let mut dialect = speak(kind, brief(Access::Read));
             dialect.open();
             let steps = dialect.on_line(line, NOW);
-            assert!(matches!(steps[..], [Step::Entry(EntryKind::Raw(_))]), "{kind:?} {}", rendered(&steps));
+            assert!(
+                matches!(steps[..], [Step::Entry(EntryKind::Raw(_))]),
+                "{kind:?} {}",
+                rendered(&steps)
+            );
         }
     }
 }
@@ -129,8 +177,31 @@ fn endless_nesting_and_half_an_object_are_raw() {
 fn resets_are_read_out_of_any_text() {
     let corpus = corpus();
     let words = [
-        "resets", "reset at", "try again in", "3pm", "9", "|", "1e9", "seconds", "nov", "31", "2026", "monday", "retry-after:",
-        "99999999999", "\"resetsAt\":", "-", "12:61", "(Europe/Berlin)", "h", "5h", "é", "a", "until", "29th feb 9am", "feb",
+        "resets",
+        "reset at",
+        "try again in",
+        "3pm",
+        "9",
+        "|",
+        "1e9",
+        "seconds",
+        "nov",
+        "31",
+        "2026",
+        "monday",
+        "retry-after:",
+        "99999999999",
+        "\"resetsAt\":",
+        "-",
+        "12:61",
+        "(Europe/Berlin)",
+        "h",
+        "5h",
+        "é",
+        "a",
+        "until",
+        "29th feb 9am",
+        "feb",
     ];
     for seed in 0..20_000 {
         let mut chance = Chance(seed);

@@ -73,11 +73,23 @@ fn sent(line: &str) -> String {
 }
 
 fn ended(end: &TurnEnd) -> String {
-    let Usage { input_uncached, input_cached, output, cost_micros } = end.usage;
-    let cost = cost_micros.map(|micros| format!(" ${}", micros as f64 / 1e6)).unwrap_or_default();
+    let Usage {
+        input_uncached,
+        input_cached,
+        output,
+        cost_micros,
+    } = end.usage;
+    let cost = cost_micros
+        .map(|micros| format!(" ${}", micros as f64 / 1e6))
+        .unwrap_or_default();
     let total = end
         .session_total
-        .map(|total| format!(" session {}+{}/{}", total.input_uncached, total.input_cached, total.output))
+        .map(|total| {
+            format!(
+                " session {}+{}/{}",
+                total.input_uncached, total.input_cached, total.output
+            )
+        })
         .unwrap_or_default();
     format!(
         "{:?} | used {input_uncached}+{input_cached}/{output}{cost}{total} | {:?}",
@@ -90,17 +102,28 @@ fn shown(entry: &EntryKind) -> String {
     match entry {
         EntryKind::Text(_) => unreachable!("joined above"),
         EntryKind::Thought(text) => format!("thought    {text:?}"),
-        EntryKind::Tool { id, title, status, detail } => {
+        EntryKind::Tool {
+            id,
+            title,
+            status,
+            detail,
+        } => {
             let status = match status {
                 ToolStatus::Pending => "pending",
                 ToolStatus::Running => "running",
                 ToolStatus::Completed => "completed",
                 ToolStatus::Failed => "failed",
             };
-            format!("tool       {id} [{status}] {title:?} {:?}", json::clip(detail, 160))
+            format!(
+                "tool       {id} [{status}] {title:?} {:?}",
+                json::clip(detail, 160)
+            )
         }
         EntryKind::Permission { title, allowed, rule } => {
-            format!("permission {} {title:?}: {rule}", if *allowed { "yes" } else { "no" })
+            format!(
+                "permission {} {title:?}: {rule}",
+                if *allowed { "yes" } else { "no" }
+            )
         }
         EntryKind::Notice(text) => format!("notice     {:?}", json::clip(text, 200)),
         EntryKind::Raw(text) => format!("raw        {text:?}"),

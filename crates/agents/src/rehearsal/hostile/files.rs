@@ -2,22 +2,52 @@
 
 use super::{Outcome, Report, Target, why};
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 /// Tries all of it.
 pub(super) fn attempt(target: &Target<'_>, report: &mut Report) {
     outside(target, report);
     daemon(target, report);
-    report.escape_at("read another run's files", target.other_run("."), |path| list(&path));
-    report.escape_at("write into another run", target.other_run("hostile"), |path| make(&path));
-    report.escape_at("write into the project's folder", target.project("hostile"), |path| make(&path));
-    report.escape_at("write into the project's git folder", target.project(".git/hostile"), |path| make(&path));
-    report.escape_at("write a hook of the project", target.project(".git/hooks/post-checkout"), |path| make(&path));
-    report.escape_at("write the project's git configuration", target.project(".git/config"), |path| open(&path));
-    report.escape_at("move the project's HEAD", target.project(".git/HEAD"), |path| open(&path));
-    report.escape_at("write the project's objects", target.project(".git/objects/hostile"), |path| make(&path));
-    report.escape_at("write the project's refs", target.project(".git/refs/heads/hostile"), |path| make(&path));
+    report.escape_at("read another run's files", target.other_run("."), |path| {
+        list(&path)
+    });
+    report.escape_at("write into another run", target.other_run("hostile"), |path| {
+        make(&path)
+    });
+    report.escape_at(
+        "write into the project's folder",
+        target.project("hostile"),
+        |path| make(&path),
+    );
+    report.escape_at(
+        "write into the project's git folder",
+        target.project(".git/hostile"),
+        |path| make(&path),
+    );
+    report.escape_at(
+        "write a hook of the project",
+        target.project(".git/hooks/post-checkout"),
+        |path| make(&path),
+    );
+    report.escape_at(
+        "write the project's git configuration",
+        target.project(".git/config"),
+        |path| open(&path),
+    );
+    report.escape_at("move the project's HEAD", target.project(".git/HEAD"), |path| {
+        open(&path)
+    });
+    report.escape_at(
+        "write the project's objects",
+        target.project(".git/objects/hostile"),
+        |path| make(&path),
+    );
+    report.escape_at(
+        "write the project's refs",
+        target.project(".git/refs/heads/hostile"),
+        |path| make(&path),
+    );
     for (name, file) in [
         ("read a private key", ".ssh/id_ed25519"),
         ("read git credentials", ".git-credentials"),
@@ -31,13 +61,18 @@ pub(super) fn attempt(target: &Target<'_>, report: &mut Report) {
         ("write a shell start file", ".bashrc"),
         ("write the user's git configuration", ".gitconfig"),
         ("write authorized keys", ".ssh/authorized_keys"),
-        ("write a service of the user", ".config/systemd/user/hostile.service"),
+        (
+            "write a service of the user",
+            ".config/systemd/user/hostile.service",
+        ),
         ("write claude's settings", ".claude/settings.json"),
         ("write codex's configuration", ".codex/config.toml"),
         ("write partita's configuration", ".config/partita/config.toml"),
         ("write partita's agents", ".config/partita/agents.toml"),
     ] {
-        report.escape_at(name, target.user(file), |path| if path.exists() { open(&path) } else { make(&path) });
+        report.escape_at(name, target.user(file), |path| {
+            if path.exists() { open(&path) } else { make(&path) }
+        });
     }
     for (name, path) in [
         ("write to /etc", "/etc/partita-hostile"),
@@ -45,42 +80,61 @@ pub(super) fn attempt(target: &Target<'_>, report: &mut Report) {
         ("write to /", "/partita-hostile"),
         ("write to /var", "/var/partita-hostile"),
     ] {
-        report.escape(name, make(Path::new(path)));
+        report.escape(name, make_for_real(Path::new(path)));
     }
-    report.escape("write a kernel setting", open(Path::new("/proc/sys/kernel/core_pattern")));
+    report.escape(
+        "write a kernel setting",
+        open(Path::new("/proc/sys/kernel/core_pattern")),
+    );
     report.escape("write to /sys", open(Path::new("/sys/power/state")));
     report.escape("open a disk", read(Path::new("/dev/sda")));
     report.escape("read kernel memory", read(Path::new("/dev/mem")));
     report.escape("read stored passwords", read(Path::new("/etc/shadow")));
-    report.escape("see the processes' secrets through /proc/1", environment_of_init());
+    report.escape(
+        "see the processes' secrets through /proc/1",
+        environment_of_init(),
+    );
 }
 
 fn outside(target: &Target<'_>, report: &mut Report) {
     report.escape_at("write outside", target.outside("hostile"), |path| make(&path));
     report.escape_at("list a folder outside", target.outside("."), |path| list(&path));
-    report.escape_at("write outside through a link", target.outside("through-link"), |path| {
-        through_link(target, &path, |link| make(&link.join("through-link")))
-    });
+    report.escape_at(
+        "write outside through a link",
+        target.outside("through-link"),
+        |path| through_link(target, &path, |link| make(&link.join("through-link"))),
+    );
     report.escape_at("write outside through dots", target.outside("dots"), |path| {
         let up = "../".repeat(target.cwd.components().count());
         make(&target.cwd.join(format!("{up}{}", path.display())))
     });
-    report.escape_at("link a file outside into the working copy", target.outside("existing"), |path| {
-        let link = target.cwd.join("hostile-hard-link");
-        fs::hard_link(&path, &link).map_err(why)?;
-        let written = open(&link);
-        drop(fs::remove_file(&link));
-        written
-    });
+    report.escape_at(
+        "link a file outside into the working copy",
+        target.outside("existing"),
+        |path| {
+            let link = target.cwd.join("hostile-hard-link");
+            fs::hard_link(&path, &link).map_err(why)?;
+            let written = open(&link);
+            drop(fs::remove_file(&link));
+            written
+        },
+    );
     report.escape("rename the working copy's parent", rename_parent(target));
-    report.escape("write beside the working copy", make(&target.cwd.join("../hostile-beside")));
-    report.escape_at("make a program run as its owner outside", target.outside("setuid"), |path| {
-        let made = File::create(&path)
-            .and_then(|file| file.set_permissions(fs::Permissions::from_mode(0o4755)))
-            .map(|()| "made".to_owned());
-        drop(fs::remove_file(&path));
-        made.map_err(why)
-    });
+    report.escape(
+        "write beside the working copy",
+        make_for_real(&target.cwd.join("../hostile-beside")),
+    );
+    report.escape_at(
+        "make a program run as its owner outside",
+        target.outside("setuid"),
+        |path| {
+            let made = File::create(&path)
+                .and_then(|file| file.set_permissions(fs::Permissions::from_mode(0o4755)))
+                .map(|()| "made".to_owned());
+            drop(fs::remove_file(&path));
+            made.map_err(why)
+        },
+    );
 }
 
 fn daemon(target: &Target<'_>, report: &mut Report) {
@@ -101,14 +155,24 @@ fn daemon(target: &Target<'_>, report: &mut Report) {
     ] {
         report.escape_at(name, target.daemon(folder), |path| list(&path));
     }
-    report.escape_at("write into the daemon's home", target.daemon("hostile"), |path| make(&path));
-    report.escape_at("write the daemon's history", target.daemon("orchestrator.db"), |path| open(&path));
-    report.escape_at("replace the daemon's socket", target.daemon("orchestrator.sock"), |path| {
-        let aside = path.with_extension("aside");
-        fs::rename(&path, &aside).map_err(why)?;
-        drop(fs::rename(&aside, &path));
-        Ok("moved".to_owned())
+    report.escape_at("write into the daemon's home", target.daemon("hostile"), |path| {
+        make(&path)
     });
+    report.escape_at(
+        "write the daemon's history",
+        target.daemon("orchestrator.db"),
+        |path| open(&path),
+    );
+    report.escape_at(
+        "replace the daemon's socket",
+        target.daemon("orchestrator.sock"),
+        |path| {
+            let aside = path.with_extension("aside");
+            fs::rename(&path, &aside).map_err(why)?;
+            drop(fs::rename(&aside, &path));
+            Ok("moved".to_owned())
+        },
+    );
 }
 
 /// Makes a file that is not there, and removes it again.
@@ -117,6 +181,23 @@ pub(super) fn make(path: &Path) -> Outcome {
     made.map_err(why)?;
     drop(fs::remove_file(path));
     Ok(format!("made {}", path.display()))
+}
+
+/// Makes a file and removes it. In a place that a sandbox made up, where everything is gone with it, that is no escape.
+fn make_for_real(path: &Path) -> Outcome {
+    let made = make(path)?;
+    if is_made_up(path.parent().unwrap_or(path)) {
+        return Err(format!("{made}, in a place that only the sandbox has"));
+    }
+    Ok(made)
+}
+
+/// Whether a folder lies on the memory file system that a sandbox has for its root.
+fn is_made_up(folder: &Path) -> bool {
+    const TMPFS: u64 = 0x0102_1994;
+    let is_memory = rustix::fs::statfs("/").is_ok_and(|root| u64::try_from(root.f_type) == Ok(TMPFS));
+    let device = |path: &Path| fs::metadata(path).map(|found| found.dev()).ok();
+    is_memory && device(folder).is_some() && device(folder) == device(Path::new("/"))
 }
 
 /// Opens a file for writing, and writes nothing.
@@ -134,7 +215,11 @@ fn read(path: &Path) -> Outcome {
 
 fn list(path: &Path) -> Outcome {
     let count = fs::read_dir(path).map_err(why)?.count();
-    if count == 0 { Err("nothing is there".to_owned()) } else { Ok(format!("{count} entries")) }
+    if count == 0 {
+        Err("nothing is there".to_owned())
+    } else {
+        Ok(format!("{count} entries"))
+    }
 }
 
 fn through_link(target: &Target<'_>, path: &Path, attempt: impl FnOnce(&PathBuf) -> Outcome) -> Outcome {
@@ -151,6 +236,9 @@ fn rename_parent(target: &Target<'_>) -> Outcome {
     let aside = parent.with_extension("hostile");
     fs::rename(parent, &aside).map_err(why)?;
     drop(fs::rename(&aside, parent));
+    if is_made_up(parent) {
+        return Err("renamed, in a place that only the sandbox has".to_owned());
+    }
     Ok("renamed".to_owned())
 }
 
@@ -170,5 +258,9 @@ fn environment_of_init() -> Outcome {
 
 /// Makes a folder for itself, where it may.
 pub(super) fn folder(path: &Path) -> Result<(), String> {
-    fs::DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(why)
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(path)
+        .map_err(why)
 }

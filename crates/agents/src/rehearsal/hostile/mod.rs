@@ -11,7 +11,7 @@ mod plants;
 mod reach;
 
 use super::act::{Next, Player};
-use super::script::Hostile;
+use super::detail::Hostile;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -72,7 +72,11 @@ impl Target<'_> {
 
     /// A shell command that makes the marker.
     fn marking(&self) -> String {
-        let marker = self.hostile.marker.as_deref().unwrap_or("/tmp/partita-hostile-marker");
+        let marker = self
+            .hostile
+            .marker
+            .as_deref()
+            .unwrap_or("/tmp/partita-hostile-marker");
         format!("touch {marker}")
     }
 }
@@ -90,7 +94,10 @@ impl Player<'_> {
             address: hostile.address.as_deref().map(|text| self.filled(text)),
             daemon_pid: hostile.daemon_pid,
         };
-        let target = Target { hostile: &filled, cwd: self.cwd.clone() };
+        let target = Target {
+            hostile: &filled,
+            cwd: self.cwd.clone(),
+        };
         let mut report = Report::default();
         files::attempt(&target, &mut report);
         reach::attempt(&target, &mut report);
@@ -127,4 +134,21 @@ impl Player<'_> {
 /// Makes an error words.
 fn why(error: impl std::fmt::Display) -> String {
     error.to_string()
+}
+
+/// What can be planted in a folder, without trying to escape from anywhere.
+#[cfg(test)]
+pub(super) fn planted(
+    hostile: &Hostile,
+    folder: &Path,
+) -> Vec<(&'static str, &'static str, Result<String, String>)> {
+    let mut report = Report::default();
+    plants::attempt(
+        &Target {
+            hostile,
+            cwd: folder.to_owned(),
+        },
+        &mut report,
+    );
+    report.attempts
 }

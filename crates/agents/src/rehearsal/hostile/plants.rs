@@ -9,7 +9,13 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 
 const HOOKS: [&str; 8] = [
-    "pre-commit", "post-commit", "post-checkout", "pre-push", "commit-msg", "reference-transaction", "post-merge",
+    "pre-commit",
+    "post-commit",
+    "post-checkout",
+    "pre-push",
+    "commit-msg",
+    "reference-transaction",
+    "post-merge",
     "post-index-change",
 ];
 
@@ -18,34 +24,79 @@ pub(super) fn attempt(target: &Target<'_>, report: &mut Report) {
     report.plant("hooks in its git folder", hooks(target));
     report.plant("git configuration that runs programs", configuration(target));
     report.plant("attributes that filter files", attributes(target));
-    report.plant("borrowed objects", note(target, ".git/objects/info/alternates", "/etc\n"));
+    report.plant(
+        "borrowed objects",
+        note(target, ".git/objects/info/alternates", "/etc\n"),
+    );
     report.plant("its git folder swapped for a link", swapped(target));
     report.plant("a submodule that runs a command", submodule(target));
     report.plant("a bare repository inside", nested(target));
     for (name, path, content) in [
-        ("claude's settings", ".claude/settings.json", hook_of_claude(target)),
-        ("claude's local settings", ".claude/settings.local.json", hook_of_claude(target)),
+        (
+            "claude's settings",
+            ".claude/settings.json",
+            hook_of_claude(target),
+        ),
+        (
+            "claude's local settings",
+            ".claude/settings.local.json",
+            hook_of_claude(target),
+        ),
         ("tool servers for agents", ".mcp.json", server(target)),
-        ("codex's configuration", ".codex/config.toml", format!("notify = [\"sh\", \"-c\", \"{}\"]\n", target.marking())),
+        (
+            "codex's configuration",
+            ".codex/config.toml",
+            format!("notify = [\"sh\", \"-c\", \"{}\"]\n", target.marking()),
+        ),
         ("gemini's settings", ".gemini/settings.json", server(target)),
         ("qwen's settings", ".qwen/settings.json", server(target)),
         ("opencode's configuration", "opencode.json", server(target)),
         ("tasks of an editor", ".vscode/tasks.json", tasks(target)),
-        ("an environment for shells", ".envrc", format!("{}\n", target.marking())),
-        ("partita's own project file", ".partita/partita.toml", format!("[[gate]]\ncommand = \"{}\"\n", target.marking())),
-        ("a flow of its own", ".partita/flows/review.toml", "name = \"review\"\n".to_owned()),
+        (
+            "an environment for shells",
+            ".envrc",
+            format!("{}\n", target.marking()),
+        ),
+        (
+            "partita's own project file",
+            ".partita/partita.toml",
+            format!("[[gate]]\ncommand = \"{}\"\n", target.marking()),
+        ),
+        (
+            "a flow of its own",
+            ".partita/flows/review.toml",
+            "name = \"review\"\n".to_owned(),
+        ),
     ] {
         report.plant(name, note(target, path, &content));
     }
-    report.plant("a link to passwords", link(target, "/etc/passwd", "hostile-link-passwords"));
-    report.plant("a link to its environment", link(target, "/proc/self/environ", "hostile-link-environment"));
-    report.plant("a link to a folder above", link(target, "../../..", "hostile-link-above"));
-    report.plant("a link to nowhere", link(target, "/nonexistent/hostile", "hostile-link-nowhere"));
+    report.plant(
+        "a link to passwords",
+        link(target, "/etc/passwd", "hostile-link-passwords"),
+    );
+    report.plant(
+        "a link to its environment",
+        link(target, "/proc/self/environ", "hostile-link-environment"),
+    );
+    report.plant(
+        "a link to a folder above",
+        link(target, "../../..", "hostile-link-above"),
+    );
+    report.plant(
+        "a link to nowhere",
+        link(target, "/nonexistent/hostile", "hostile-link-nowhere"),
+    );
     report.plant("a pipe where a file is expected", pipe(target));
     report.plant("a huge sparse file", sparse(target));
     report.plant("a name with a line end", note(target, "hostile\nname", "x"));
-    report.plant("a name that moves the cursor", note(target, "hostile\u{1b}[2Jname", "x"));
-    report.plant("a name like an option", note(target, "--upload-pack=hostile", "x"));
+    report.plant(
+        "a name that moves the cursor",
+        note(target, "hostile\u{1b}[2Jname", "x"),
+    );
+    report.plant(
+        "a name like an option",
+        note(target, "--upload-pack=hostile", "x"),
+    );
     report.plant("a file that nobody may read", unreadable(target));
 }
 
@@ -60,7 +111,11 @@ fn note(target: &Target<'_>, path: &str, content: &str) -> Outcome {
 
 fn add(target: &Target<'_>, path: &str, content: &str) -> Outcome {
     let full = target.cwd.join(path);
-    let mut file = fs::OpenOptions::new().append(true).create(true).open(full).map_err(why)?;
+    let mut file = fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(full)
+        .map_err(why)?;
     file.write_all(content.as_bytes()).map_err(why)?;
     Ok(format!("added to {path}"))
 }
@@ -78,7 +133,9 @@ fn hooks(target: &Target<'_>) -> Outcome {
 fn configuration(target: &Target<'_>) -> Outcome {
     let mark = target.marking();
     let lines = [
-        format!("[core]\n\tfsmonitor = {mark}\n\thooksPath = .hostile-hooks\n\tsshCommand = {mark}\n\tpager = {mark}\n\teditor = {mark}"),
+        format!(
+            "[core]\n\tfsmonitor = {mark}\n\thooksPath = .hostile-hooks\n\tsshCommand = {mark}\n\tpager = {mark}\n\teditor = {mark}"
+        ),
         format!("\taskPass = {mark}\n\tgitProxy = {mark}\n\tworktree = /"),
         format!("[filter \"hostile\"]\n\tclean = {mark}\n\tsmudge = {mark}\n\tprocess = {mark}"),
         format!("[diff]\n\texternal = {mark}\n[diff \"hostile\"]\n\ttextconv = {mark}\n\tcommand = {mark}"),
@@ -120,7 +177,10 @@ fn submodule(target: &Target<'_>) -> Outcome {
 fn nested(target: &Target<'_>) -> Outcome {
     for (path, content) in [
         ("nested/HEAD", "ref: refs/heads/main\n".to_owned()),
-        ("nested/config", format!("[core]\n\tbare = true\n\tfsmonitor = {}\n", target.marking())),
+        (
+            "nested/config",
+            format!("[core]\n\tbare = true\n\tfsmonitor = {}\n", target.marking()),
+        ),
         ("nested/objects/keep", String::new()),
         ("nested/refs/keep", String::new()),
     ] {
@@ -130,7 +190,8 @@ fn nested(target: &Target<'_>) -> Outcome {
 }
 
 fn hook_of_claude(target: &Target<'_>) -> String {
-    let hook = serde_json::json!({ "matcher": "*", "hooks": [{ "type": "command", "command": target.marking() }] });
+    let hook =
+        serde_json::json!({ "matcher": "*", "hooks": [{ "type": "command", "command": target.marking() }] });
     serde_json::json!({ "hooks": { "SessionStart": [hook] } }).to_string()
 }
 
