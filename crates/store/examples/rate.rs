@@ -15,6 +15,7 @@ use domain::{
 use engine::ports::{Append, Batch, Store};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, VecDeque};
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -25,6 +26,7 @@ const PRODUCERS: u32 = 128;
 const ROUNDS: u32 = 40;
 
 fn main() {
+    let mut out = std::io::stdout();
     let folder = std::env::args()
         .nth(1)
         .map_or_else(tempfile::tempdir, tempfile::tempdir_in)
@@ -37,33 +39,39 @@ fn main() {
     let store = Arc::new(SqliteStore::open(&home, &Options::default(), AT).unwrap());
 
     let lone = runtime.block_on(alone(&store));
-    println!(
+    writeln!(
+        out,
         "one at a time:     p50 {:?}, p99 {:?} per commit",
         at(&lone, 50),
         at(&lone, 99)
-    );
+    )
+    .unwrap();
     let flushes = bare_alone(&folder.path().join("alone.db"));
-    println!(
+    writeln!(
+        out,
         "SQLite, the same:  p50 {:?}, p99 {:?}",
         at(&flushes, 50),
         at(&flushes, 99)
-    );
+    )
+    .unwrap();
 
     let (took, mut waits) = runtime.block_on(together(&store));
     waits.sort();
     let batches = waits.len() as f64;
     let rate = batches / took.as_secs_f64();
-    println!(
+    writeln!(
+        out,
         "store:             {rate:.0} batches/s, p50 {:?}, p99 {:?}",
         at(&waits, 50),
         at(&waits, 99)
-    );
+    )
+    .unwrap();
     runtime.block_on(store.close());
 
     let rows = rows_of(&home.database());
     let bare = bare(&folder.path().join("bare.db"), &rows);
-    println!("SQLite, same rows: {bare:.0} batches/s");
-    println!("ratio:             {:.2}", rate / bare);
+    writeln!(out, "SQLite, same rows: {bare:.0} batches/s").unwrap();
+    writeln!(out, "ratio:             {:.2}", rate / bare).unwrap();
 }
 
 fn at(sorted: &[Duration], percent: usize) -> Duration {

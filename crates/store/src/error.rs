@@ -22,6 +22,14 @@ pub enum OpenError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The home is on a disk of another machine, where the write-ahead log does not work.
+    #[error(
+        "{path} is on a network disk, where SQLite cannot keep its promises: choose a home on a local one"
+    )]
+    NetworkDisk {
+        /// The home.
+        path: PathBuf,
+    },
     /// The file is no database.
     #[error("{path} is not a database; it was left as it is")]
     NotADatabase {

@@ -70,6 +70,11 @@ impl Home {
         ] {
             make_private_folder(&folder).map_err(OpenError::file("make the folder", &folder))?;
         }
+        if is_network_disk(&self.root).map_err(OpenError::file("look at the disk of", &self.root))? {
+            return Err(OpenError::NetworkDisk {
+                path: self.root.clone(),
+            });
+        }
         Ok(())
     }
 }
@@ -99,4 +104,26 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
 pub(crate) fn free_bytes(path: &Path) -> io::Result<u64> {
     let disk = rustix::fs::statvfs(path)?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// Whether the folder is on a disk of another machine: NFS, SMB, AFS, Coda, Ceph. Elsewhere nobody can tell.
+#[cfg(target_os = "linux")]
+fn is_network_disk(path: &Path) -> io::Result<bool> {
+    const KINDS: [u64; 7] = [
+        0x6969,
+        0x517b,
+        0xff53_4d42,
+        0xfe53_4d42,
+        0x5346_414f,
+        0x7375_7245,
+        0x00c3_6400,
+    ];
+    let kind = rustix::fs::statfs(path)?.f_type;
+    Ok(KINDS.contains(&(kind.cast_unsigned() as u64)))
+}
+
+/// Whether the folder is on a disk of another machine. Nobody can tell here.
+#[cfg(not(target_os = "linux"))]
+fn is_network_disk(_path: &Path) -> io::Result<bool> {
+    Ok(false)
 }

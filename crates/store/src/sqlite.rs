@@ -133,6 +133,9 @@ impl SqliteStore {
     /// How the store is, now.
     #[must_use]
     pub fn health(&self) -> Health {
+        if self.health.has_changed().is_err() {
+            return Health::Down("the writer's thread is gone".to_owned());
+        }
         self.health.borrow().clone()
     }
 

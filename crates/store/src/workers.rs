@@ -3,6 +3,7 @@
 //! Plain threads rather than a runtime's, so that each keeps its own connection and the store works under any
 //! executor.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use tokio::sync::{mpsc, oneshot};
@@ -25,7 +26,7 @@ impl<T> Clone for Workers<T> {
     }
 }
 
-/// The threads are gone: the store is closed, or a job broke one after the other.
+/// Nobody answers: the store is closed, or the job broke.
 #[derive(Debug)]
 pub(crate) struct Gone;
 
@@ -66,6 +67,7 @@ fn serve<T>(queue: &Mutex<mpsc::Receiver<Job<T>>>, mut state: T) {
             .unwrap_or_else(PoisonError::into_inner)
             .blocking_recv();
         let Some(job) = job else { return };
-        job(&mut state);
+        // A job that breaks tells whoever waits for it by its silence, and costs nobody else a thread.
+        let _told = catch_unwind(AssertUnwindSafe(|| job(&mut state)));
     }
 }

@@ -15,7 +15,7 @@ const HELD_BYTES_MAX: usize = 16 * 1024;
 /// The secrets that no transcript may show. Cheap to clone; what is added counts from then on.
 #[derive(Clone, Debug, Default)]
 pub struct Redactor {
-    secrets: Arc<RwLock<Vec<Vec<u8>>>>,
+    secrets: Arc<RwLock<Secrets>>,
 }
 
 impl Redactor {
@@ -26,16 +26,11 @@ impl Redactor {
             return false;
         }
         let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
-        for spelling in spellings(secret)
+        let spellings = spellings(secret);
+        spellings
             .into_iter()
             .filter(|spelling| spelling.len() >= SECRET_BYTES_MIN)
-        {
-            if !secrets.contains(&spelling) {
-                secrets.push(spelling);
-            }
-        }
-        // The longest first, so that a secret inside another does not leave the rest of it to be read.
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+            .for_each(|spelling| secrets.add(spelling));
         true
     }
 
@@ -51,18 +46,19 @@ impl Redactor {
 
     fn scan(&self, text: &str, is_whole: bool) -> (String, String) {
         let secrets = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
-        let first = FirstBytes::of(&secrets);
         let mut clean = String::with_capacity(text.len());
         let mut copied = 0;
         let mut at = 0;
         while at < text.len() {
             let byte = text.as_bytes()[at];
-            if !first.has(byte) || !text.is_char_boundary(at) {
+            if !(secrets.may_begin(byte) || pattern::FIRST_BYTES.contains(&byte))
+                || !text.is_char_boundary(at)
+            {
                 at += 1;
                 continue;
             }
             let before = at.checked_sub(1).map(|before| text.as_bytes()[before]);
-            let found = match known(&secrets, &text.as_bytes()[at..]) {
+            let found = match secrets.at(&text.as_bytes()[at..]) {
                 Found::Nothing => pattern::at(&text.as_bytes()[at..], before),
                 found => found,
             };
@@ -86,39 +82,50 @@ impl Redactor {
     }
 }
 
-/// Where a scan has to look closer.
-struct FirstBytes([bool; 256]);
+/// Every spelling of every secret, by its first byte.
+#[derive(Debug)]
+struct Secrets(Vec<Vec<Vec<u8>>>);
 
-impl FirstBytes {
-    fn of(secrets: &[Vec<u8>]) -> Self {
-        let mut first = [false; 256];
-        let starts = secrets
-            .iter()
-            .filter_map(|secret| secret.first())
-            .chain(pattern::FIRST_BYTES);
-        starts.for_each(|byte| first[usize::from(*byte)] = true);
-        Self(first)
-    }
-
-    const fn has(&self, byte: u8) -> bool {
-        self.0[byte as usize]
+impl Default for Secrets {
+    fn default() -> Self {
+        Self(vec![Vec::new(); 256])
     }
 }
 
-fn known(secrets: &[Vec<u8>], text: &[u8]) -> Found {
-    // A longer secret that may be under way goes before a shorter one that is there.
-    for secret in secrets {
-        if text.starts_with(secret) {
-            return Found::Closed(0..secret.len());
-        }
-        if text.len() < secret.len() && secret.starts_with(text) {
-            let inner = secrets.iter().find(|inner| text.starts_with(inner));
-            return Found::Open {
-                secret: inner.map(|inner| 0..inner.len()),
-            };
+impl Secrets {
+    fn add(&mut self, spelling: Vec<u8>) {
+        let Some(first) = spelling.first() else { return };
+        let alike = &mut self.0[usize::from(*first)];
+        if !alike.contains(&spelling) {
+            alike.push(spelling);
+            // The longest first, so that a secret inside another does not leave the rest of it to be read.
+            alike.sort_by_key(|spelling| std::cmp::Reverse(spelling.len()));
         }
     }
-    Found::Nothing
+
+    fn may_begin(&self, byte: u8) -> bool {
+        !self.0[usize::from(byte)].is_empty()
+    }
+
+    fn at(&self, text: &[u8]) -> Found {
+        let Some(first) = text.first() else {
+            return Found::Nothing;
+        };
+        let alike = &self.0[usize::from(*first)];
+        // A longer secret that may be under way goes before a shorter one that is there.
+        for secret in alike {
+            if text.starts_with(secret) {
+                return Found::Closed(0..secret.len());
+            }
+            if text.len() < secret.len() && secret.starts_with(text) {
+                let inner = alike.iter().find(|inner| text.starts_with(inner));
+                return Found::Open {
+                    secret: inner.map(|inner| 0..inner.len()),
+                };
+            }
+        }
+        Found::Nothing
+    }
 }
 
 #[cfg(test)]

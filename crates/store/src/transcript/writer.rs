@@ -110,7 +110,7 @@ impl Writer {
                 status,
                 detail,
             } => EntryKind::Tool {
-                id,
+                id: clean(&id),
                 title: clean(&title),
                 status,
                 detail: clean(&detail),

@@ -220,10 +220,14 @@ impl Writer {
             self.disk_is_full();
             return CommitError::Full;
         }
-        // After a failed flush nobody knows what the disk holds: only a new start, from the file, does.
         let reason = error.to_string();
-        tracing::error!(reason, "the store is down");
-        self.health.send_replace(Health::Down(reason.clone()));
+        tracing::error!(reason, "a transaction failed");
+        match error.sqlite_error_code() {
+            // Nothing was written, and the next try may do.
+            Some(ErrorCode::OutOfMemory | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {}
+            // After a failed flush nobody knows what the disk holds: only a new start, from the file, does.
+            Some(_) | None => drop(self.health.send_replace(Health::Down(reason.clone()))),
+        }
         CommitError::Down(reason)
     }
 

@@ -285,3 +285,49 @@ async fn a_closed_store_says_so() {
         Err(CommitError::Down(_))
     ));
 }
+
+/// A run in the middle of its work: what is owed after a restart is what was owed before it.
+#[tokio::test]
+async fn s4_03_what_runs_next_follows_from_the_stored_events_alone() {
+    let batches = history::everything();
+    for kept in 1..batches.len() {
+        let events = |batches: &[Batch]| -> Vec<RunEvent> {
+            let appends = batches.iter().flat_map(|batch| &batch.appends);
+            let of_run = appends.filter(|append| append.stream == Stream::Run(RUN));
+            let events = of_run.flat_map(|append| &append.events);
+            events
+                .filter_map(|event| {
+                    if let Event::Run(event) = event {
+                        Some(event.clone())
+                    } else {
+                        None
+                    }
+                })
+                .collect()
+        };
+        let before = domain::Run::replay(RUN, &events(&batches[..kept]));
+        let home = TestHome::new();
+        let store = home.open();
+        for batch in batches[..kept].iter().cloned() {
+            store.commit(batch).await.unwrap();
+        }
+        store.close().await;
+        let stored = home.open().load(Stream::Run(RUN), 0).await.unwrap();
+        let stored: Vec<_> = stored
+            .into_iter()
+            .filter_map(|recorded| {
+                if let Event::Run(event) = recorded.event {
+                    Some(event)
+                } else {
+                    None
+                }
+            })
+            .collect();
+        let after = domain::Run::replay(RUN, &stored);
+        assert_eq!(after, before);
+        assert_eq!(
+            after.as_ref().map(domain::duties),
+            before.as_ref().map(domain::duties)
+        );
+    }
+}

@@ -21,7 +21,7 @@ async fn probe(store: &SqliteStore) -> bool {
 
 #[tokio::test]
 #[ignore = "needs a small disk of its own, named by PARTITA_SMALL_DISK"]
-async fn f_56_the_state_is_safe_on_a_full_disk_and_goes_on_once_there_is_room() {
+async fn the_state_is_safe_on_a_full_disk_and_goes_on_once_there_is_room() {
     let disk = PathBuf::from(std::env::var_os("PARTITA_SMALL_DISK").expect("the folder of a small disk"));
     let home = Home::at(disk.join("home"));
     let options = Options {

@@ -245,3 +245,41 @@ async fn no_secret_is_written_or_told_whatever_the_pieces() {
     }
     assert_eq!(told, "The key is [secret], and [secret] too.");
 }
+
+#[tokio::test]
+async fn s4_11_two_steps_at_once_never_mix_their_words() {
+    let home = TestHome::new();
+    let files = open(&home, TranscriptLimits::default());
+    assert!(files.redactor().add("secret of both"));
+    let tasks = [TaskId::from_bits(1), TaskId::from_bits(2)];
+    let words = ["one secr", "two secre", "et of both.", "ly."];
+    for (number, word) in words.iter().enumerate() {
+        let (task, chat) = (tasks[number % 2], ChatId::from_bits(10 + (number % 2) as u128));
+        files.append(Entry {
+            chat,
+            task,
+            kind: text(word),
+        });
+    }
+    tasks.iter().for_each(|task| files.close(*task));
+    files.settled().await;
+    let mut said = Vec::new();
+    for task in tasks {
+        let entries = files.read(task, 0, 9).await.unwrap().entries;
+        let chats: Vec<_> = entries.iter().map(|entry| entry.chat).collect();
+        assert!(
+            chats
+                .iter()
+                .all(|chat| *chat == chats[0] && entries[0].task == task)
+        );
+        said.push(entries.into_iter().map(|entry| {
+            if let EntryKind::Text(text) = entry.kind {
+                text
+            } else {
+                String::new()
+            }
+        }));
+    }
+    let said: Vec<String> = said.into_iter().map(Iterator::collect).collect();
+    assert_eq!(said, ["one [secret].", "two secrely."]);
+}

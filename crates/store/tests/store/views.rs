@@ -177,6 +177,28 @@ async fn runs_are_listed_newest_first_by_pages() {
 }
 
 #[tokio::test]
+async fn s3_09_a_unit_has_what_a_work_unit_carries() {
+    let home = TestHome::new();
+    let store = home.open();
+    for batch in history::everything().into_iter().take(3) {
+        store.commit(batch).await.unwrap();
+    }
+    let unit = store.reader().unit("docs".to_owned()).await.unwrap().unwrap();
+    assert_eq!(
+        (unit.chunk.as_str(), unit.phase, unit.status),
+        ("docs", UnitPhase::Plan, UnitStatus::Blocked)
+    );
+    assert_eq!(
+        (unit.blocked_by, unit.worktree),
+        (vec!["lock-leak".to_owned()], None)
+    );
+    assert_eq!(
+        (unit.created_at.as_str(), unit.updated_at.as_str()),
+        (&*iso(later(2_000)), &*iso(later(2_000)))
+    );
+}
+
+#[tokio::test]
 async fn s3_15_units_are_listed_read_and_counted() {
     let home = TestHome::new();
     let store = home.filled().await;
