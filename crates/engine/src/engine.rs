@@ -7,11 +7,7 @@ use crate::shared::{Ports, Shared};
 use crate::start::{self, StartRun};
 use crate::wakes;
 use crate::{EngineError, Health};
-use domain::{
-    Board, BoardInput, Event, Input, Moment, Name, NewUnit, Run, RunId, Stream, UnitId, UnitInput, Units,
-    WorkUnit,
-};
-use std::collections::BTreeSet;
+use domain::{Board, BoardInput, Event, Input, Moment, Name, NewUnit, Run, RunId, Stream, UnitId, UnitInput};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -67,8 +63,8 @@ impl Engine {
         config: Config,
         prepare: impl FnOnce(&mut Shared),
     ) -> Result<Self, EngineError> {
-        let (board, position) = (read_board(&ports).await?, ports.store.position().await?);
-        let units = read_units(&ports).await?;
+        let (board, position) = (board::read_board(&ports).await?, ports.store.position().await?);
+        let units = board::read_units(&ports).await?;
         #[expect(
             clippy::disallowed_methods,
             reason = "every sender is a person's request or the end of a task: few"
@@ -77,16 +73,14 @@ impl Engine {
         let mut shared = Shared::new(ports, board, position, to_board);
         prepare(&mut shared);
         let shared = Arc::new(shared);
-        let keeper = BoardKeeper {
-            shared: Arc::clone(&shared),
-            units,
-            preparing: BTreeSet::new(),
-            default_agent: config.default_agent,
-        };
+        let open_runs = shared.ports.store.open_runs().await?;
+        let unsettled = open_runs.iter().filter(|open| open.has_live_task);
+        shared.recover_first(unsettled.map(|open| open.run));
+        let keeper = BoardKeeper::new(Arc::clone(&shared), units, config.default_agent);
         tokio::spawn(keeper.run(board_inbox));
         tokio::spawn(wakes::run_timer(Arc::clone(&shared)));
         tokio::spawn(heal(Arc::clone(&shared)));
-        for open in shared.ports.store.open_runs().await? {
+        for open in open_runs {
             match open.wake {
                 Some(at) if !open.has_live_task => shared.wakes.set(open.run, Some(at)),
                 Some(_) | None => shared.send(open.run, keeper::Message::Look),
@@ -108,7 +102,10 @@ impl Engine {
             return Err(EngineError::Stopping);
         }
         let run = ask.run;
-        let events = start::prepare(&self.shared, ask).await?;
+        let events = match start::prepare(&self.shared, ask).await {
+            Ok(events) => events,
+            Err(error) => return Err(self.first_answer(idempotency.as_ref(), error).await),
+        };
         let batch = Batch {
             at: self.shared.ports.clock.now(),
             appends: vec![Append {
@@ -129,6 +126,14 @@ impl Engine {
         self.shared.publish(committed.position);
         self.shared.send(run, keeper::Message::Look);
         Ok(())
+    }
+
+    /// A request that fails now may have been answered before.
+    async fn first_answer(&self, request: Option<&Idempotency>, error: EngineError) -> EngineError {
+        match request {
+            Some(request) => self.shared.answered_before(request).await.unwrap_or(error),
+            None => error,
+        }
     }
 
     fn note(&self, error: &CommitError) {
@@ -264,31 +269,6 @@ impl Engine {
     pub async fn drain(&self) {
         self.shared.drain().await;
     }
-}
-
-async fn read_board(ports: &Ports) -> Result<Board, EngineError> {
-    let mut board = Board::default();
-    for recorded in ports.store.load(Stream::Board, 0).await? {
-        if let Event::Board(event) = &recorded.event {
-            board.apply(event);
-        }
-    }
-    Ok(board)
-}
-
-async fn read_units(ports: &Ports) -> Result<Units, EngineError> {
-    let mut units = Units::default();
-    for unit in ports.store.units().await? {
-        let recorded = ports.store.load(Stream::Unit(unit), 0).await?;
-        let events = recorded.iter().filter_map(|recorded| match &recorded.event {
-            Event::Unit(event) => Some((event, recorded.at)),
-            Event::Run(_) | Event::Board(_) => None,
-        });
-        if let Some(unit) = WorkUnit::replay(unit, events) {
-            units.insert(unit);
-        }
-    }
-    Ok(units)
 }
 
 /// While the disk is full, asks now and then whether there is room again.

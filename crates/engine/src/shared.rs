@@ -2,11 +2,12 @@
 
 use crate::keeper::{self, Message};
 use crate::ports::{Agents, Clock, Definitions, Store, Transcripts, Workspaces};
+use crate::ports::{Batch, CommitError, Idempotency};
 use crate::wakes::Wakes;
 use crate::work::Report;
-use crate::{Health, board};
-use domain::{Admission, Board, Name, RunId, Want, admit, board_wake};
-use std::collections::BTreeMap;
+use crate::{EngineError, Health, board};
+use domain::{Admission, Board, Moment, Name, RunId, StepKey, Want, admit, board_wake, rest_until};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -33,6 +34,8 @@ pub(crate) struct Shared {
     pub(crate) ports: Ports,
     board: Mutex<Board>,
     keepers: Mutex<Keepers>,
+    /// Runs that may have left processes behind in an earlier life: until none is left, nothing begins.
+    recovering: Mutex<BTreeSet<RunId>>,
     pub(crate) to_board: mpsc::UnboundedSender<board::Message>,
     pub(crate) wakes: Wakes,
     /// Told when the board's next moment may have moved.
@@ -41,6 +44,14 @@ pub(crate) struct Shared {
     pub(crate) health: watch::Sender<Health>,
     #[cfg(feature = "testkit")]
     pub(crate) probe: crate::testkit::Probe,
+}
+
+/// What a run got.
+pub(crate) struct Settled {
+    /// Step instances that have a slot now.
+    pub(crate) granted: Vec<StepKey>,
+    /// When what it wants could begin at the earliest; none when some of it could now.
+    pub(crate) rest_until: Option<Moment>,
 }
 
 #[derive(Default)]
@@ -67,6 +78,7 @@ impl Shared {
             ports,
             board: Mutex::new(board),
             keepers: Mutex::default(),
+            recovering: Mutex::default(),
             to_board,
             wakes: Wakes::default(),
             board_moved: Notify::new(),
@@ -148,7 +160,8 @@ impl Shared {
         lock(&self.keepers).is_draining
     }
 
-    /// Stops everything that is under way and starts nothing new; done when no keeper is left.
+    /// Stops everything that is under way and starts nothing new; done when no keeper is left, or when the store can
+    /// take no more.
     pub(crate) async fn drain(&self) {
         let gone = {
             let mut keepers = lock(&self.keepers);
@@ -159,6 +172,7 @@ impl Shared {
             }
             Arc::clone(&keepers.gone)
         };
+        let mut health = self.health.subscribe();
         loop {
             let next = gone.notified();
             tokio::pin!(next);
@@ -166,22 +180,33 @@ impl Shared {
             if self.keepers() == 0 {
                 return;
             }
-            next.await;
+            tokio::select! {
+                biased;
+                () = next => {}
+                _ = health.wait_for(|health| matches!(health, Health::Down(_))) => return,
+            }
         }
     }
 
-    /// Says anew what a run wants to begin, and gives the free slots away. Returns what the run itself got; other
-    /// runs are told.
-    pub(crate) fn want(self: &Arc<Self>, run: RunId, wants: Vec<Want>) -> Vec<Admission> {
+    /// A run says anew what holds its slots and what it wants to begin, and the free slots are given away.
+    pub(crate) fn settle(
+        self: &Arc<Self>,
+        run: RunId,
+        held: &BTreeSet<StepKey>,
+        wants: Vec<Want>,
+    ) -> Settled {
+        let now = self.ports.clock.now();
         let mut board = self.board();
-        board.set_wants(run, wants);
+        let mut granted = board.settle(run, held, wants.iter().cloned(), now);
         let admissions = self.admit(&mut board);
+        let rest_until = rest_until(&board, &wants, now);
         drop(board);
         let (own, others): (Vec<_>, Vec<_>) =
             admissions.into_iter().partition(|admission| admission.run == run);
         self.tell(others);
         self.board_moved.notify_one();
-        own
+        granted.extend(own.into_iter().map(|admission| admission.key));
+        Settled { granted, rest_until }
     }
 
     /// Gives the free slots away.
@@ -195,7 +220,8 @@ impl Shared {
     }
 
     fn admit(&self, board: &mut Board) -> Vec<Admission> {
-        if self.is_draining() || *self.health.borrow() != Health::Good {
+        let is_good = *self.health.borrow() == Health::Good;
+        if self.is_draining() || !is_good || !lock(&self.recovering).is_empty() {
             return Vec::new();
         }
         let admissions = admit(board, self.ports.clock.now());
@@ -204,13 +230,42 @@ impl Shared {
     }
 
     fn tell(self: &Arc<Self>, admissions: Vec<Admission>) {
-        for admission in admissions {
-            self.send(admission.run, Message::Admitted(admission.key));
+        let runs: BTreeSet<RunId> = admissions.iter().map(|admission| admission.run).collect();
+        runs.into_iter().for_each(|run| self.send(run, Message::Look));
+    }
+
+    /// Nothing begins until all of these were looked at and nothing of an earlier life is left of them.
+    pub(crate) fn recover_first(&self, runs: impl IntoIterator<Item = RunId>) {
+        lock(&self.recovering).extend(runs);
+    }
+
+    /// Nothing of an earlier life is left of this run.
+    pub(crate) fn recovered(self: &Arc<Self>, run: RunId) {
+        let is_last = {
+            let mut recovering = lock(&self.recovering);
+            recovering.remove(&run) && recovering.is_empty()
+        };
+        if is_last {
+            self.dispatch();
+        }
+    }
+
+    /// What a request that was refused now was answered the first time, if there was one.
+    pub(crate) async fn answered_before(&self, request: &Idempotency) -> Option<EngineError> {
+        let batch = Batch {
+            at: self.ports.clock.now(),
+            appends: Vec::new(),
+            idempotency: Some(request.clone()),
+            wakes: Vec::new(),
+        };
+        match self.ports.store.commit(batch).await {
+            Err(error @ (CommitError::Repeated { .. } | CommitError::KeyReused)) => Some(error.into()),
+            Ok(_) | Err(CommitError::Conflict(_) | CommitError::Full | CommitError::Down(_)) => None,
         }
     }
 
     /// When the board wants to be told the time.
-    pub(crate) fn board_wake(&self) -> Option<domain::Moment> {
+    pub(crate) fn board_wake(&self) -> Option<Moment> {
         board_wake(&self.board(), self.ports.clock.now())
     }
 

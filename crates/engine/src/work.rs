@@ -8,12 +8,17 @@ use crate::ports::{
 };
 use crate::shared::Shared;
 use domain::{
-    Access, Change, ChatId, Ending, FailureClass, FlowRef, Merge, Name, Network, ProcessIdentity, Role, Run,
-    RunId, StepKey, StepKind, TaskId, Usage, Value,
+    Access, BoardInput, Change, ChatId, Ending, FailureClass, FlowRef, Merge, Name, Network, ProcessIdentity,
+    Role, Run, RunId, StepKey, StepKind, TaskId, Usage, Value,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::oneshot;
+
+/// How long to wait before a limit that could not be stored is tried again.
+const NOTE_PAUSE_MS: u64 = 1_000;
+
+const PROJECT_GONE: &str = "its project was removed";
 
 /// What whatever is under way tells its keeper.
 pub(crate) enum Report {
@@ -33,6 +38,8 @@ pub(crate) enum Report {
     Merged { key: StepKey, merge: Merge },
     /// The branch was moved, or not.
     Published(Result<String, String>),
+    /// What the run kept outside the history was let go of.
+    Released,
 }
 
 #[cfg(feature = "testkit")]
@@ -40,7 +47,7 @@ impl Report {
     /// The same news once more, where that can be.
     pub(crate) fn copy(&self) -> Option<Self> {
         match self {
-            Self::Spawned { .. } => None,
+            Self::Spawned { .. } | Self::Released => None,
             Self::Ended { task, ending, usage } => Some(Self::Ended {
                 task: *task,
                 ending: ending.clone(),
@@ -131,26 +138,19 @@ pub(crate) fn begin(shared: Arc<Shared>, job: Job) -> oneshot::Sender<()> {
     tokio::spawn(async move {
         let mut reporter = Reporter::new(&shared, job.run, job.task);
         let (ending, usage) = do_task(&shared, &job, stopped).await;
-        settle_account(&shared, &job.agent, &ending).await;
+        let ending = settle_account(&shared, &job.agent, ending).await;
         reporter.ended(ending, usage);
     });
     stop
 }
 
 /// Makes sure that nothing of a task of an earlier life is alive, then reports it lost.
-pub(crate) fn bury(
-    shared: Arc<Shared>,
-    run: RunId,
-    task: TaskId,
-    process: Option<ProcessIdentity>,
-) -> oneshot::Sender<()> {
-    let (stop, _) = oneshot::channel();
+pub(crate) fn bury(shared: Arc<Shared>, run: RunId, task: TaskId, process: Option<ProcessIdentity>) {
     tokio::spawn(async move {
         let mut reporter = Reporter::new(&shared, run, task);
         shared.ports.agents.end_leftover(task, process).await;
         reporter.ended(interrupted("the daemon was restarted"), Usage::default());
     });
-    stop
 }
 
 /// Reports a task's end exactly once, even when what does the task breaks.
@@ -358,33 +358,55 @@ async fn harvest(shared: &Arc<Shared>, job: &Job, place: Place) -> Result<Option
 }
 
 /// An account that met its limit parks all its tasks; one that worked again no longer does. Stored before the task's
-/// own end, so that no crash forgets a limit.
-async fn settle_account(shared: &Arc<Shared>, agent: &Name, ending: &Ending) {
-    let (done, stored) = oneshot::channel();
-    let message = match ending {
+/// own end, so that no crash forgets a limit. Says until when the account is believed to be parked.
+async fn settle_account(shared: &Arc<Shared>, agent: &Name, ending: Ending) -> Ending {
+    match ending {
         Ending::Parked {
             account,
             until,
             reason,
-        } => board::Message::Limited {
-            account: account.clone(),
-            until: *until,
-            reason: reason.clone(),
-            done,
-        },
+        } => {
+            let limited = || BoardInput::Limited {
+                account: account.clone(),
+                until,
+                reason: reason.clone(),
+            };
+            while !note(shared, limited()).await {
+                let clock = &shared.ports.clock;
+                clock.sleep_until(clock.now().plus_ms(NOTE_PAUSE_MS)).await;
+            }
+            let until = shared.board().accounts.get(&account).map(|limit| limit.until);
+            Ending::Parked {
+                account,
+                until,
+                reason,
+            }
+        }
         Ending::Completed { .. } => {
             let account = shared.account(agent);
-            if !shared.board().accounts.contains_key(&account) {
-                return;
+            let is_limited = shared.board().accounts.contains_key(&account);
+            if is_limited {
+                // The next task that does its work says so again.
+                note(shared, BoardInput::Worked { account }).await;
             }
-            board::Message::Worked { account, done }
+            ending
         }
-        Ending::Failed { .. } | Ending::Interrupted { .. } | Ending::Cancelled => return,
-    };
-    if shared.to_board.send(message).is_ok() {
-        // A board that is gone takes the daemon with it.
-        let _ = stored.await;
+        Ending::Failed { .. } | Ending::Interrupted { .. } | Ending::Cancelled => ending,
     }
+}
+
+/// Whether the board has stored it, or had no need to.
+async fn note(shared: &Arc<Shared>, input: BoardInput) -> bool {
+    let (done, stored) = oneshot::channel();
+    if shared
+        .to_board
+        .send(board::Message::Note { input, done })
+        .is_err()
+    {
+        // A board that is gone takes the daemon with it.
+        return true;
+    }
+    stored.await.unwrap_or(true)
 }
 
 /// Judges a task's final message by its step's schema and contracts.
@@ -408,26 +430,46 @@ impl OutputCheck for StepCheck {
 }
 
 /// Brings changes together.
-pub(crate) fn merge(shared: Arc<Shared>, run: RunId, key: StepKey, spec: MergeSpec) {
+pub(crate) fn merge(shared: Arc<Shared>, run: RunId, key: StepKey, spec: Option<MergeSpec>) {
     tokio::spawn(async move {
         let message = format!("Bring together the changes of step {key}\n");
-        let outcome = shared.ports.workspaces.merge(spec, message).await;
-        let merge = match outcome {
-            Ok(MergeOutcome::Merged(change)) => Merge::Done(Some(change)),
-            Ok(MergeOutcome::Nothing) => Merge::Done(None),
-            Ok(MergeOutcome::Conflict(files)) => Merge::Conflict(files),
-            Err(error) => Merge::Failed(error.to_string()),
+        let merge = match spec {
+            None => Merge::Failed(PROJECT_GONE.to_owned()),
+            Some(spec) => match shared.ports.workspaces.merge(spec, message).await {
+                Ok(MergeOutcome::Merged(change)) => Merge::Done(Some(change)),
+                Ok(MergeOutcome::Nothing) => Merge::Done(None),
+                Ok(MergeOutcome::Conflict(files)) => Merge::Conflict(files),
+                Err(error) => Merge::Failed(error.to_string()),
+            },
         };
         shared.report(run, Report::Merged { key, merge });
     });
 }
 
 /// Moves the run's branch.
-pub(crate) fn publish(shared: Arc<Shared>, run: RunId, spec: AdvanceSpec) {
+pub(crate) fn publish(shared: Arc<Shared>, run: RunId, spec: Option<AdvanceSpec>) {
     tokio::spawn(async move {
-        let to = spec.to.clone();
-        let moved = shared.ports.workspaces.advance(spec).await;
-        let report = Report::Published(moved.map(|()| to).map_err(|error| error.to_string()));
-        shared.report(run, report);
+        let moved = match spec {
+            None => Err(PROJECT_GONE.to_owned()),
+            Some(spec) => {
+                let to = spec.to.clone();
+                let moved = shared.ports.workspaces.advance(spec).await;
+                moved.map(|()| to).map_err(|error| error.to_string())
+            }
+        };
+        shared.report(run, Report::Published(moved));
+    });
+}
+
+/// Lets go of what a run that ended kept outside the history.
+pub(crate) fn release(shared: Arc<Shared>, run: RunId, project: Option<PathBuf>) {
+    tokio::spawn(async move {
+        shared.ports.agents.forget_run(run).await;
+        if let Some(project) = project
+            && let Err(error) = shared.ports.workspaces.release(project, run).await
+        {
+            tracing::warn!(run.id = %run, %error, "the run's places were not all let go");
+        }
+        shared.report(run, Report::Released);
     });
 }

@@ -3,7 +3,7 @@
 
 use super::Board;
 use crate::{Moment, Name, RunId, StepKey};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A task that wants a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub fn admit(board: &Board, now: Moment) -> Vec<Admission> {
                 .take(free)
                 .collect();
             due.reverse();
-            let taken = board.busy.get(run).map_or(0, BTreeMap::len);
+            let taken = board.busy.get(run).map_or(0, BTreeSet::len);
             (!due.is_empty()).then_some(Queue {
                 run: *run,
                 due,
@@ -89,7 +89,7 @@ impl Queue<'_> {
     }
 }
 
-fn is_due(board: &Board, want: &Want, now: Moment) -> bool {
+pub(super) fn is_due(board: &Board, want: &Want, now: Moment) -> bool {
     starts_at(board, want).is_none_or(|at| at <= now)
 }
 
@@ -98,17 +98,23 @@ fn starts_at(board: &Board, want: &Want) -> Option<Moment> {
     limit.max(want.not_before)
 }
 
+/// When these could begin at the earliest, limits of accounts included; none when one of them could now, or when there
+/// are none.
+#[must_use]
+pub fn rest_until(board: &Board, wants: &[Want], now: Moment) -> Option<Moment> {
+    let starts = wants.iter().map(|want| starts_at(board, want));
+    let ahead: Option<Vec<Moment>> = starts.map(|at| at.filter(|at| *at > now)).collect();
+    ahead?.into_iter().min()
+}
+
 impl Board {
     /// A run's keeper leaves. What waits for a slot keeps waiting here; when everything waits for a moment, the run
     /// is to be woken then, and nothing of it stays.
     pub fn leave_to_time(&mut self, run: RunId, now: Moment) -> Option<Moment> {
-        let wants = self.wants.get(&run)?;
-        let starts: Vec<Option<Moment>> = wants.values().map(|want| starts_at(self, want)).collect();
-        if starts.iter().any(|at| at.is_none_or(|at| at <= now)) {
-            return None;
-        }
+        let wants: Vec<Want> = self.wants.get(&run)?.values().cloned().collect();
+        let until = rest_until(self, &wants, now)?;
         self.wants.remove(&run);
-        starts.into_iter().flatten().min()
+        Some(until)
     }
 }
 

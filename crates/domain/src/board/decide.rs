@@ -135,7 +135,10 @@ fn limited(board: &Board, account: Name, until: Option<Moment>, reason: String, 
     let known = board.accounts.get(&account);
     let is_same_limit = known.is_some_and(|limit| limit.until > now);
     let strikes = known.map_or(0, |limit| limit.strikes);
-    let reported = until.map(|until| until.min(now.plus_ms(LIMIT_REPORTED_MAX_MS)));
+    // A reset that has passed says nothing: believed, it would let tasks meet the limit over and over.
+    let reported = until
+        .filter(|until| *until > now)
+        .map(|until| until.min(now.plus_ms(LIMIT_REPORTED_MAX_MS)));
     let (until, strikes) = match (reported, known) {
         (Some(until), _) => (until, 0),
         (None, Some(limit)) if is_same_limit => (limit.until, strikes),

@@ -6,7 +6,7 @@ mod claim;
 mod decide;
 mod event;
 
-pub use admit::{Admission, Want, admit, board_wake};
+pub use admit::{Admission, Want, admit, board_wake, rest_until};
 pub use claim::claimable;
 pub use decide::{BoardInput, decide_board};
 pub use event::BoardEvent;
@@ -50,7 +50,7 @@ pub struct Board {
     /// Hashes of commands that a person trusts.
     pub approved: BTreeSet<String>,
     wants: BTreeMap<RunId, BTreeMap<StepKey, Want>>,
-    busy: BTreeMap<RunId, BTreeMap<StepKey, Name>>,
+    busy: BTreeMap<RunId, BTreeSet<StepKey>>,
     busy_count: u32,
 }
 
@@ -116,19 +116,34 @@ impl Board {
         }
     }
 
-    /// A run's keeper says what it wants to begin: all of it, each time anew.
-    pub fn set_wants(&mut self, run: RunId, wants: impl IntoIterator<Item = Want>) {
-        let busy = self.busy.get(&run);
-        let wants: BTreeMap<StepKey, Want> = wants
-            .into_iter()
-            .filter(|want| !busy.is_some_and(|busy| busy.contains_key(&want.key)))
-            .map(|want| (want.key.clone(), want))
-            .collect();
-        if wants.is_empty() {
-            self.wants.remove(&run);
-        } else {
-            self.wants.insert(run, wants);
+    /// A run's keeper says what holds its slots and what it wants to begin: all of it, each time anew. Slots that were
+    /// given to it for what it still wants are returned; every other one is given back.
+    pub fn settle(
+        &mut self,
+        run: RunId,
+        held: &BTreeSet<StepKey>,
+        wants: impl IntoIterator<Item = Want>,
+        now: Moment,
+    ) -> Vec<StepKey> {
+        let mut before = self.free(run);
+        let mut granted = Vec::new();
+        let mut waiting = BTreeMap::new();
+        for want in wants {
+            if before.remove(&want.key) && admit::is_due(self, &want, now) {
+                granted.push(want.key);
+            } else {
+                waiting.insert(want.key.clone(), want);
+            }
         }
+        let busy: BTreeSet<StepKey> = held.iter().chain(&granted).cloned().collect();
+        if !busy.is_empty() {
+            self.busy_count += count(&busy);
+            self.busy.insert(run, busy);
+        }
+        if !waiting.is_empty() {
+            self.wants.insert(run, waiting);
+        }
+        granted
     }
 
     /// What was admitted takes its slot.
@@ -140,47 +155,31 @@ impl Board {
             }
         }
         let busy = self.busy.entry(admission.run).or_default();
-        if busy
-            .insert(admission.key.clone(), admission.account.clone())
-            .is_none()
-        {
+        if busy.insert(admission.key.clone()) {
             self.busy_count += 1;
         }
     }
 
-    /// A task ended, or what was admitted did not come to be.
-    pub fn give_back(&mut self, run: RunId, key: &StepKey) {
-        let Some(busy) = self.busy.get_mut(&run) else {
-            return;
-        };
-        if busy.remove(key).is_some() {
-            self.busy_count -= 1;
-        }
-        if busy.is_empty() {
-            self.busy.remove(&run);
-        }
-    }
-
-    /// A run's keeper starts over: only what is really under way keeps its slot.
-    pub fn forget_all_but(&mut self, run: RunId, keys: &[StepKey]) {
-        self.wants.remove(&run);
-        let stale = |key: &StepKey| !keys.contains(key);
-        let stale: Vec<StepKey> = self
-            .busy
-            .get(&run)
-            .into_iter()
-            .flat_map(BTreeMap::keys)
-            .filter(|key| stale(key))
-            .cloned()
-            .collect();
-        stale.iter().for_each(|key| self.give_back(run, key));
-    }
-
     /// A run's keeper is gone, and everything of it with it.
     pub fn forget(&mut self, run: RunId) {
+        self.free(run);
+    }
+
+    fn free(&mut self, run: RunId) -> BTreeSet<StepKey> {
         self.wants.remove(&run);
-        if let Some(busy) = self.busy.remove(&run) {
-            self.busy_count -= u32::try_from(busy.len()).unwrap_or(u32::MAX);
+        let busy = self.busy.remove(&run).unwrap_or_default();
+        self.busy_count -= count(&busy);
+        busy
+    }
+
+    /// The board as its history has it, with the slots as they are.
+    #[must_use]
+    pub fn with_slots_of(self, other: Self) -> Self {
+        Self {
+            wants: other.wants,
+            busy: other.busy,
+            busy_count: other.busy_count,
+            ..self
         }
     }
 
@@ -189,4 +188,8 @@ impl Board {
     pub const fn busy(&self) -> u32 {
         self.busy_count
     }
+}
+
+fn count(keys: &BTreeSet<StepKey>) -> u32 {
+    u32::try_from(keys.len()).unwrap_or(u32::MAX)
 }

@@ -2,7 +2,9 @@
 
 use super::standing::{Standing, Standings};
 use super::{Phase, Run, Step, StepState};
-use crate::{Access, AttentionKind, Choice, Moment, Name, PlanStep, Role, StepKey, StepKind, TaskId};
+use crate::{
+    Access, Attention, AttentionKind, Choice, Moment, Name, PlanStep, Role, StepKey, StepKind, TaskId,
+};
 
 /// Something that must be under way.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,8 +69,8 @@ pub fn duties(run: &Run) -> Vec<Duty> {
             let standings = Standings::of(run);
             let mut duties: Vec<Duty> = run.live.iter().map(|task| Duty::Work { task: *task }).collect();
             if !run.is_paused && !is_held(run) {
-                duties.extend(begins(run, &standings).map(Duty::Begin));
-                duties.extend(merges(run, &standings));
+                duties.extend(begins(run, &standings).into_iter().map(Duty::Begin));
+                duties.extend(merge(run, &standings));
             }
             duties.extend(publish(run));
             if is_ready_to_end(run) {
@@ -99,43 +101,65 @@ pub fn next_wake(run: &Run, now: Moment) -> Option<Moment> {
 pub(super) fn is_ready_to_end(run: &Run) -> bool {
     run.phase == Phase::Active
         && run.live.is_empty()
-        && run.line == run.published
-        && !run
-            .attention
-            .values()
-            .any(|item| item.choices != [Choice::Dismiss])
+        && run.unpublished.is_empty()
+        && !run.attention.values().any(holds_up)
         && Standings::of(run).all_settled()
+}
+
+/// What is only offered for a look holds nothing up.
+fn holds_up(item: &Attention) -> bool {
+    item.choices != [Choice::Dismiss]
 }
 
 /// An unanswered question about the whole run holds everything that would begin.
 fn is_held(run: &Run) -> bool {
-    run.attention
-        .values()
-        .any(|item| item.key.is_none() && item.choices != [Choice::Dismiss])
+    let mut items = run.attention.values();
+    items.any(|item| item.key.is_none() && holds_up(item))
 }
 
-fn begins<'a>(run: &'a Run, standings: &Standings<'a>) -> impl Iterator<Item = Begin> + use<'a> {
-    let mut is_written = is_line_written(run);
-    let open: Vec<&PlanStep> = run
-        .start()
-        .plan
-        .steps
-        .iter()
-        .filter(|plan| plan.kind.has_task() && standings.get(&plan.id) == Standing::Open)
-        .collect();
-    open.into_iter()
+/// Whose turn it is to add to the run's line. One at a time: whoever else began now would build on a line that is
+/// about to move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LineTurn<'a> {
+    /// A writer is under way.
+    Taken,
+    /// This merge's; merges come first, since they are short and wait for nobody.
+    Merge(&'a StepKey),
+    /// The next writer's, in the order of the plan.
+    Free,
+}
+
+fn line_turn<'a>(run: &'a Run, standings: &Standings<'a>) -> LineTurn<'a> {
+    let is_busy = |step: &Step| matches!(step.state, StepState::Working { .. } | StepState::Checking { .. });
+    let mut writers = run.start().plan.steps.iter().filter(|plan| writes_line(plan));
+    if writers.any(|plan| run.instances(&plan.id).any(|(_, step)| is_busy(step))) {
+        return LineTurn::Taken;
+    }
+    standings
+        .that_are(Standing::Open)
+        .filter(|plan| plan.kind == StepKind::Merge)
+        .flat_map(|plan| run.instances(&plan.id))
+        .find(|(_, step)| matches!(step.state, StepState::Pending { .. }))
+        .map_or(LineTurn::Free, |(key, _)| LineTurn::Merge(key))
+}
+
+fn writes_line(plan: &PlanStep) -> bool {
+    plan.access == Access::Write && plan.each.is_none()
+}
+
+fn begins<'a>(run: &'a Run, standings: &Standings<'a>) -> Vec<Begin> {
+    let mut is_free = line_turn(run, standings) == LineTurn::Free;
+    standings
+        .that_are(Standing::Open)
+        .filter(|plan| plan.kind.has_task())
         .flat_map(|plan| run.instances(&plan.id).map(move |(key, step)| (plan, key, step)))
-        .filter_map(move |(plan, key, step)| {
+        .filter_map(|(plan, key, step)| {
             let begin = owed(run, plan, key, step)?;
-            // Writers of the run's line work one after another, in the order of the plan.
-            if writes_line(plan) && begin.role == Role::Work {
-                if is_written {
-                    return None;
-                }
-                is_written = true;
-            }
-            Some(begin)
+            let must_wait = writes_line(plan) && begin.role == Role::Work && !is_free;
+            is_free &= !writes_line(plan);
+            (!must_wait).then_some(begin)
         })
+        .collect()
 }
 
 /// What the step instance owes right now, if anything: `decide` asks again when a slot was given.
@@ -144,12 +168,13 @@ pub(super) fn beginnable(run: &Run, key: &StepKey) -> Option<Begin> {
         return None;
     }
     let (plan, step) = (run.plan_of(key)?, run.step(key)?);
-    if !plan.kind.has_task() || Standings::of(run).get(&plan.id) != Standing::Open {
+    let standings = Standings::of(run);
+    if !plan.kind.has_task() || standings.get(&plan.id) != Standing::Open {
         return None;
     }
     let begin = owed(run, plan, key, step)?;
-    let must_wait = writes_line(plan) && begin.role == Role::Work && is_line_written(run);
-    (!must_wait).then_some(begin)
+    let writes = writes_line(plan) && begin.role == Role::Work;
+    (!writes || line_turn(run, &standings) == LineTurn::Free).then_some(begin)
 }
 
 fn owed(run: &Run, plan: &PlanStep, key: &StepKey, step: &Step) -> Option<Begin> {
@@ -187,53 +212,38 @@ fn owed(run: &Run, plan: &PlanStep, key: &StepKey, step: &Step) -> Option<Begin>
     }
 }
 
-fn writes_line(plan: &PlanStep) -> bool {
-    plan.access == Access::Write && plan.each.is_none()
-}
-
-fn is_line_written(run: &Run) -> bool {
-    let is_busy = |step: &Step| matches!(step.state, StepState::Working { .. } | StepState::Checking { .. });
-    let mut writers = run.start().plan.steps.iter().filter(|plan| writes_line(plan));
-    writers.any(|plan| run.instances(&plan.id).any(|(_, step)| is_busy(step)))
-}
-
-fn merges<'a>(run: &'a Run, standings: &Standings<'a>) -> Vec<Duty> {
-    let open = run
-        .start()
-        .plan
-        .steps
+/// The merge whose turn it is. What wrote the line itself is on it already.
+fn merge(run: &Run, standings: &Standings<'_>) -> Option<Duty> {
+    let LineTurn::Merge(key) = line_turn(run, standings) else {
+        return None;
+    };
+    let heads = run
+        .plan_of(key)?
+        .needs
         .iter()
-        .filter(|plan| plan.kind == StepKind::Merge);
-    let open = open.filter(|plan| standings.get(&plan.id) == Standing::Open);
-    open.flat_map(|plan| run.instances(&plan.id).map(move |(key, step)| (plan, key, step)))
-        .filter(|(_, _, step)| matches!(step.state, StepState::Pending { .. }))
-        .map(|(plan, key, _)| {
-            let changes = plan
-                .needs
-                .iter()
-                .flat_map(|need| run.instances(need))
-                .filter_map(|(_, step)| step.change.as_ref());
-            let heads = changes.map(|change| change.head.clone()).collect();
-            Duty::Merge {
-                key: key.clone(),
-                onto: run.line.clone(),
-                heads,
-            }
-        })
-        .collect()
+        .flat_map(|need| run.instances(need))
+        .filter(|(key, _)| key.item.is_some())
+        .filter_map(|(_, step)| step.change.as_ref())
+        .map(|change| change.head.clone())
+        .collect();
+    Some(Duty::Merge {
+        key: key.clone(),
+        onto: run.line.clone(),
+        heads,
+    })
 }
 
 fn publish(run: &Run) -> Option<Duty> {
-    let is_asked = run
-        .attention
-        .values()
-        .any(|item| item.key.is_none() && item.kind == AttentionKind::Conflict);
-    if run.line == run.published || is_asked {
+    if has_asked_about_branch(run) {
         return None;
     }
     let from = (run.published != run.start().base).then(|| run.published.clone());
-    Some(Duty::Publish {
-        from,
-        to: run.line.clone(),
-    })
+    let to = run.unpublished.first()?.clone();
+    Some(Duty::Publish { from, to })
+}
+
+/// Whether a person is being asked about the run's branch.
+pub(super) fn has_asked_about_branch(run: &Run) -> bool {
+    let mut items = run.attention.values();
+    items.any(|item| item.key.is_none() && item.kind == AttentionKind::Conflict)
 }

@@ -27,10 +27,11 @@ pub fn follow(run: &Run) -> Vec<RunEvent> {
 fn plan_what_can_be(run: &Run, standings: &Standings<'_>) -> Vec<RunEvent> {
     let mut steps = Vec::new();
     let mut left_out = Vec::new();
-    for step in &run.start().plan.steps {
-        let tally = &run.tally[&step.id];
-        let is_known = standings.get(&step.id) == Standing::Open || !depends_on_steps(run, step);
-        if tally.is_planned || tally.is_left_out || !is_known {
+    for (step, tally) in run.start().plan.steps.iter().zip(&run.tally) {
+        if tally.is_planned || tally.is_left_out {
+            continue;
+        }
+        if standings.get(&step.id) != Standing::Open && depends_on_steps(run, step) {
             continue;
         }
         match instances(run, step) {
@@ -48,7 +49,7 @@ fn depends_on_steps(run: &Run, step: &PlanStep) -> bool {
         .into_iter()
         .flatten()
         .flat_map(Expression::roots)
-        .any(|root| run.start().plan.steps.iter().any(|step| step.id.as_str() == root))
+        .any(|root| run.places.at(&root.into()).is_some())
 }
 
 fn instances(run: &Run, step: &PlanStep) -> Vec<PlannedStep> {
@@ -82,14 +83,8 @@ fn instances(run: &Run, step: &PlanStep) -> Vec<PlannedStep> {
 
 /// Steps that need no process: folds are done on the spot, approvals are asked for.
 fn code_steps(run: &Run, standings: &Standings<'_>) -> Vec<RunEvent> {
-    let open = run
-        .start()
-        .plan
-        .steps
-        .iter()
-        .filter(|step| standings.get(&step.id) == Standing::Open);
     let mut events = Vec::new();
-    for plan in open {
+    for plan in standings.that_are(Standing::Open) {
         let is_code = match plan.kind {
             StepKind::Fold | StepKind::Approval => true,
             StepKind::Agent | StepKind::Command | StepKind::Merge => false,

@@ -1,5 +1,6 @@
 //! One execution of a flow: what it knows, folded from its events.
 
+mod apply;
 mod decide;
 mod duties;
 mod event;
@@ -15,10 +16,9 @@ pub use follow::follow;
 pub use scope::RunScope;
 
 use crate::{
-    Attention, AttentionId, Change, Choice, Ending, Moment, Name, PlanStep, Role, RunId, StepKey, Task,
-    TaskId, TaskState, Usage, Value,
+    Attention, AttentionId, Change, Moment, Name, PlanStep, RunId, StepKey, Task, TaskId, Usage, Value,
 };
-use standing::Tally;
+use standing::{Places, Tally};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -136,13 +136,18 @@ pub struct Run {
     phase: Phase,
     is_paused: bool,
     steps: BTreeMap<StepKey, Step>,
-    tally: BTreeMap<Name, Tally>,
+    places: Arc<Places>,
+    /// Of each step of the plan, in its order.
+    tally: Vec<Tally>,
     tasks: BTreeMap<TaskId, Task>,
     live: BTreeSet<TaskId>,
     attention: BTreeMap<AttentionId, Attention>,
     attention_serial: u32,
     line: String,
     published: String,
+    /// What the line became since its branch was moved last, in order: the branch follows one by one, so that after
+    /// a crash it is always at one of two known commits.
+    unpublished: Vec<String>,
     usage: Usage,
     report: Option<String>,
     drifted: Option<String>,
@@ -168,18 +173,15 @@ impl Run {
             phase: Phase::Active,
             is_paused: false,
             steps: BTreeMap::new(),
-            tally: started
-                .plan
-                .steps
-                .iter()
-                .map(|step| (step.id.clone(), Tally::default()))
-                .collect(),
+            places: Arc::new(Places::of(&started.plan)),
+            tally: vec![Tally::default(); started.plan.steps.len()],
             tasks: BTreeMap::new(),
             live: BTreeSet::new(),
             attention: BTreeMap::new(),
             attention_serial: 0,
             line: started.base.clone(),
             published: started.base.clone(),
+            unpublished: Vec::new(),
             usage: Usage::default(),
             report: None,
             drifted: None,
@@ -305,7 +307,8 @@ impl Run {
     /// The plan's step that an instance belongs to.
     #[must_use]
     pub fn plan_of(&self, key: &StepKey) -> Option<&PlanStep> {
-        self.started.plan.step(&key.step)
+        let at = self.places.at(&key.step)?;
+        self.started.plan.steps.get(at)
     }
 
     /// The agent that does the next task of a step instance.
@@ -337,243 +340,5 @@ impl Run {
             item: Some(u32::MAX),
         };
         self.steps.range(first..=last)
-    }
-
-    /// Remembers what happened.
-    pub fn apply(&mut self, event: &RunEvent) {
-        self.seq += 1;
-        match event {
-            RunEvent::Started(_) => unreachable!("a run is started once, by `started`"),
-            RunEvent::StepsPlanned { steps } => self.plan_steps(steps),
-            RunEvent::StepsLeftOut { steps } => {
-                steps
-                    .iter()
-                    .for_each(|step| self.tally_of(step).is_left_out = true);
-            }
-            RunEvent::TaskOrdered(order) => self.order_task(order),
-            RunEvent::TaskStarted { task, process } => {
-                let task = self.task_mut(*task);
-                task.state = TaskState::Running;
-                task.process = Some(process.clone());
-            }
-            RunEvent::TaskEnded { task, ending, usage } => self.end_task(*task, ending, *usage),
-            RunEvent::RetryScheduled {
-                key,
-                failures,
-                not_before,
-            } => {
-                let step = self.step_mut(key);
-                step.failures = *failures;
-                step.state = StepState::Pending {
-                    not_before: Some(*not_before),
-                    parked: None,
-                };
-            }
-            RunEvent::AgentChanged { key, agent } => {
-                let step = self.step_mut(key);
-                step.agent = Some(agent.clone());
-                step.state = StepState::PENDING;
-            }
-            RunEvent::StepCompleted { key, output, change } => {
-                self.complete_step(key, output, change.as_ref())
-            }
-            RunEvent::StepFailed { key, reason } => {
-                self.settle_step(
-                    key,
-                    StepState::Failed {
-                        reason: reason.clone(),
-                    },
-                );
-            }
-            RunEvent::StepCancelled { key } => self.settle_step(key, StepState::Cancelled),
-            RunEvent::StepSkipped { key, .. } => self.settle_step(key, StepState::Skipped),
-            RunEvent::StepReopened { key, .. } => self.reopen_step(key),
-            RunEvent::AttentionRaised(item) => self.raise(item),
-            RunEvent::AttentionAnswered {
-                attention,
-                choice,
-                by,
-                ..
-            } => self.answer(*attention, *choice, by),
-            RunEvent::AttentionWithdrawn { attention } => {
-                self.attention.remove(attention);
-            }
-            RunEvent::Paused { .. } => self.is_paused = true,
-            RunEvent::Resumed { .. } => self.is_paused = false,
-            RunEvent::CancelRequested { .. } => self.phase = Phase::Cancelling,
-            RunEvent::LinePublished { head } => self.published.clone_from(head),
-            RunEvent::DefinitionDrifted { found } => self.drifted = Some(found.clone()),
-            RunEvent::Completed { report } => self.end(Outcome::Completed, Some(report)),
-            RunEvent::Failed { report, .. } => self.end(Outcome::Failed, Some(report)),
-            RunEvent::Cancelled => self.end(Outcome::Cancelled, None),
-        }
-    }
-
-    fn tally_of(&mut self, step: &Name) -> &mut Tally {
-        self.tally
-            .get_mut(step)
-            .expect("events name only steps of the plan")
-    }
-
-    fn step_mut(&mut self, key: &StepKey) -> &mut Step {
-        self.steps
-            .get_mut(key)
-            .expect("events name only planned step instances")
-    }
-
-    fn task_mut(&mut self, task: TaskId) -> &mut Task {
-        self.tasks.get_mut(&task).expect("events name only ordered tasks")
-    }
-
-    fn plan_steps(&mut self, planned: &[PlannedStep]) {
-        for PlannedStep { key, item } in planned {
-            let tally = self.tally_of(&key.step);
-            tally.is_planned = true;
-            tally.open += 1;
-            let step = Step {
-                item: item.clone(),
-                state: StepState::PENDING,
-                agent: None,
-                serial: 0,
-                failures: 0,
-                interruptions: 0,
-                before: None,
-                output: None,
-                change: None,
-            };
-            self.steps.insert(key.clone(), step);
-        }
-    }
-
-    fn order_task(&mut self, order: &crate::TaskOrdered) {
-        let step = self.step_mut(&order.key);
-        step.serial = order.serial;
-        match (&mut step.state, order.role) {
-            (StepState::Checking { task, .. }, Role::Gate) => *task = Some(order.task),
-            (state, _) => *state = StepState::Working { task: order.task },
-        }
-        let task = Task {
-            key: order.key.clone(),
-            role: order.role,
-            agent: order.agent.clone(),
-            state: TaskState::Starting,
-            process: None,
-            usage: Usage::default(),
-        };
-        self.tasks.insert(order.task, task);
-        self.live.insert(order.task);
-    }
-
-    fn end_task(&mut self, id: TaskId, ending: &Ending, usage: Usage) {
-        let task = self.task_mut(id);
-        task.state = ending.state();
-        task.usage = usage;
-        let (key, role) = (task.key.clone(), task.role);
-        self.usage = self.usage.plus(usage);
-        self.live.remove(&id);
-        let has_gate = self.plan_of(&key).is_some_and(|plan| plan.gate);
-        let step = self.step_mut(&key);
-        if let Ending::Interrupted { reason } = ending {
-            step.interruptions += 1;
-            step.before = Some(format!("the try before this one was interrupted: {reason}"));
-        } else {
-            step.interruptions = 0;
-        }
-        if let Ending::Failed { reason, .. } = ending {
-            step.before = Some(reason.clone());
-        }
-        match (ending, role, &mut step.state) {
-            (Ending::Completed { output, change }, Role::Work, state) if has_gate => {
-                *state = StepState::Checking {
-                    task: None,
-                    output: output.clone(),
-                    change: change.clone(),
-                };
-            }
-            // A gate that was interrupted is owed again; its work stays done.
-            (
-                Ending::Interrupted { .. } | Ending::Parked { .. },
-                Role::Gate,
-                StepState::Checking { task, .. },
-            ) => {
-                *task = None;
-            }
-            (Ending::Parked { account, until, .. }, Role::Work, state) => {
-                *state = StepState::Pending {
-                    not_before: *until,
-                    parked: Some(account.clone()),
-                };
-            }
-            (_, _, state) => *state = StepState::PENDING,
-        }
-    }
-
-    fn settle_step(&mut self, key: &StepKey, state: StepState) {
-        let tally = self.tally_of(&key.step);
-        tally.open -= 1;
-        match &state {
-            StepState::Completed | StepState::Skipped => tally.succeeded += 1,
-            StepState::Failed { .. } | StepState::Cancelled => tally.failed += 1,
-            StepState::Pending { .. }
-            | StepState::Working { .. }
-            | StepState::Checking { .. }
-            | StepState::Asking { .. } => unreachable!("only final states settle a step"),
-        }
-        self.step_mut(key).state = state;
-    }
-
-    fn complete_step(&mut self, key: &StepKey, output: &Value, change: Option<&Change>) {
-        self.settle_step(key, StepState::Completed);
-        let step = self.step_mut(key);
-        step.output = Some(output.clone());
-        step.change = change.cloned();
-        if let (Some(change), None) = (change, key.item) {
-            self.line.clone_from(&change.head);
-        }
-    }
-
-    fn reopen_step(&mut self, key: &StepKey) {
-        let tally = self.tally_of(&key.step);
-        tally.failed -= 1;
-        tally.open += 1;
-        let step = self.step_mut(key);
-        step.state = StepState::PENDING;
-        step.failures = 0;
-        step.interruptions = 0;
-        self.phase = Phase::Active;
-        self.report = None;
-    }
-
-    fn raise(&mut self, item: &Attention) {
-        self.attention_serial += 1;
-        self.attention.insert(item.id, item.clone());
-        // A look that is offered holds nothing up; everything else stops its step.
-        if let (Some(key), false) = (&item.key, item.choices == [Choice::Dismiss]) {
-            self.step_mut(key).state = StepState::Asking { attention: item.id };
-        }
-    }
-
-    fn answer(&mut self, attention: AttentionId, choice: Choice, by: &str) {
-        let item = self
-            .attention
-            .remove(&attention)
-            .expect("only open items are answered");
-        if let (Choice::Approve, Some(hash)) = (choice, item.trusts) {
-            self.trusted = Some(Trusted {
-                hash,
-                by: by.to_owned(),
-            });
-        }
-        let Some(key) = item.key else { return };
-        if choice == Choice::Retry {
-            let step = self.step_mut(&key);
-            step.state = StepState::PENDING;
-            step.interruptions = 0;
-        }
-    }
-
-    fn end(&mut self, outcome: Outcome, report: Option<&String>) {
-        self.phase = Phase::Ended(outcome);
-        self.report = report.cloned();
     }
 }

@@ -94,6 +94,24 @@ impl Units {
             .filter(move |unit| unit.blocked_by.iter().any(|blocker| blocker == chunk))
     }
 
+    /// What a new name of a unit means for those that wait for it: they wait for the new name.
+    #[must_use]
+    pub fn renamed(&self, before: &str, after: &str) -> Vec<(UnitId, UnitEvent)> {
+        let rename = |blocker: &String| {
+            if blocker == before {
+                after.to_owned()
+            } else {
+                blocker.clone()
+            }
+        };
+        self.waiting_for(before)
+            .map(|unit| {
+                let blocked_by = unit.blocked_by.iter().map(rename).collect();
+                (unit.id, UnitEvent::BlockersChanged { blocked_by })
+            })
+            .collect()
+    }
+
     /// May a unit come to be, and how?
     ///
     /// # Errors

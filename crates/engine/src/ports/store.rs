@@ -104,8 +104,10 @@ pub struct OpenRun {
 
 /// The history.
 pub trait Store: Send + Sync {
-    /// Keeps a batch. When this returns `Ok`, it survives the machine's death. An empty batch keeps nothing, but says
-    /// honestly whether something could be kept: that is how a full disk is found to have room again.
+    /// Keeps a batch. When this returns `Ok`, it survives the machine's death. A batch without
+    /// events keeps nothing, no answer either, but says honestly what a batch would meet: a full disk, or a key that
+    /// was used before. That is how a disk is found to have room again, and how a request that is refused now gets the
+    /// answer that it got the first time.
     fn commit(&self, batch: Batch) -> Later<'_, Result<Committed, CommitError>>;
 
     /// All events of a stream with a `seq` above `after`, in order.

@@ -1,0 +1,215 @@
+//! What happens to a run's tasks, and what their ends mean for its steps.
+
+use super::super::duties::{Begin, beginnable};
+use super::super::{Phase, Run, RunEvent, StepState};
+use super::active;
+use crate::id::Digest;
+use crate::{
+    Attention, AttentionId, AttentionKind, Change, Choice, Ending, FailureClass, Moment, Name,
+    ProcessIdentity, Refusal, Remedy, Retry, Role, StepKey, TaskId, TaskOrdered, Usage, Value,
+};
+
+/// So many interruptions in a row and a person is asked.
+const INTERRUPTIONS_MAX: u32 = 3;
+
+pub(super) fn on_admitted(
+    run: &Run,
+    key: StepKey,
+    prompt: Result<String, String>,
+) -> Result<Vec<RunEvent>, Refusal> {
+    active(run)?;
+    let step = run.step(&key).ok_or_else(|| Refusal::UnknownStep(key.clone()))?;
+    let Some(Begin {
+        role, agent, model, ..
+    }) = beginnable(run, &key)
+    else {
+        return Err(Refusal::StepNotOpen(key));
+    };
+    let prompt = match prompt {
+        Ok(prompt) => prompt,
+        Err(reason) => return Ok(vec![RunEvent::StepFailed { key, reason }]),
+    };
+    let serial = step.serial + 1;
+    let task = TaskId::of(run.id, &key, serial);
+    let chat = key.chat(run.id);
+    Ok(vec![RunEvent::TaskOrdered(Box::new(TaskOrdered {
+        task,
+        key,
+        chat,
+        role,
+        serial,
+        agent,
+        model,
+        prompt,
+    }))])
+}
+
+fn live_task(run: &Run, task: TaskId) -> Result<&crate::Task, Refusal> {
+    if run.live.contains(&task) {
+        Ok(&run.tasks[&task])
+    } else {
+        Err(Refusal::StaleTask(task))
+    }
+}
+
+pub(super) fn on_spawned(
+    run: &Run,
+    task: TaskId,
+    process: ProcessIdentity,
+) -> Result<Vec<RunEvent>, Refusal> {
+    live_task(run, task)?;
+    active(run)?;
+    Ok(vec![RunEvent::TaskStarted { task, process }])
+}
+
+pub(super) fn on_ended(
+    run: &Run,
+    task: TaskId,
+    ending: Ending,
+    usage: Usage,
+    now: Moment,
+) -> Result<Vec<RunEvent>, Refusal> {
+    let (key, role) = {
+        let task = live_task(run, task)?;
+        (task.key.clone(), task.role)
+    };
+    let consequence = if let Ending::Completed { output, change } = &ending {
+        completion(run, &key, role, output, change.as_ref())
+    } else if run.phase == Phase::Active {
+        setback(run, &key, task, &ending, now)
+    } else {
+        None
+    };
+    Ok([Some(RunEvent::TaskEnded { task, ending, usage }), consequence]
+        .into_iter()
+        .flatten()
+        .collect())
+}
+
+/// A task did what it was for: so did its step, unless a gate is owed first.
+fn completion(
+    run: &Run,
+    key: &StepKey,
+    role: Role,
+    output: &Value,
+    change: Option<&Change>,
+) -> Option<RunEvent> {
+    let step = run.step(key)?;
+    match (role, &step.state) {
+        (Role::Gate, StepState::Checking { output, change, .. }) => Some(RunEvent::StepCompleted {
+            key: key.clone(),
+            output: output.clone(),
+            change: change.clone(),
+        }),
+        (Role::Gate, _) => None,
+        (Role::Work, _) if run.plan_of(key)?.gate => None,
+        (Role::Work, _) => Some(RunEvent::StepCompleted {
+            key: key.clone(),
+            output: output.clone(),
+            change: change.cloned(),
+        }),
+    }
+}
+
+/// A task did not do what it was for: again later, another agent, a person, or never.
+fn setback(run: &Run, key: &StepKey, task: TaskId, ending: &Ending, now: Moment) -> Option<RunEvent> {
+    let step = run.step(key)?;
+    match ending {
+        Ending::Completed { .. } => None,
+        Ending::Failed { class, reason } => Some(match class.remedy() {
+            Remedy::Retry => retry_or_fail(run, key, task, reason, now),
+            Remedy::Ask => ask(
+                run,
+                key,
+                failure_kind(*class),
+                failure_title(*class, key),
+                reason.clone(),
+            ),
+            Remedy::GiveUp => RunEvent::StepFailed {
+                key: key.clone(),
+                reason: reason.clone(),
+            },
+        }),
+        Ending::Interrupted { reason } if step.interruptions + 1 >= INTERRUPTIONS_MAX => {
+            let title = format!("step `{key}` was interrupted {INTERRUPTIONS_MAX} times in a row");
+            Some(ask(run, key, AttentionKind::Stuck, title, reason.clone()))
+        }
+        Ending::Parked { .. } => next_agent(run, key).map(|agent| RunEvent::AgentChanged {
+            key: key.clone(),
+            agent,
+        }),
+        Ending::Interrupted { .. } | Ending::Cancelled => None,
+    }
+}
+
+fn retry_or_fail(run: &Run, key: &StepKey, task: TaskId, reason: &str, now: Moment) -> RunEvent {
+    let retry = run.plan_of(key).map_or_else(Retry::default, |plan| plan.retry);
+    let failures = run.step(key).map_or(0, |step| step.failures) + 1;
+    if failures > retry.max {
+        return RunEvent::StepFailed {
+            key: key.clone(),
+            reason: reason.to_owned(),
+        };
+    }
+    let not_before = now.plus_ms(pause_ms(retry, failures, task));
+    RunEvent::RetryScheduled {
+        key: key.clone(),
+        failures,
+        not_before,
+    }
+}
+
+/// `min(cap, base·2ⁿ)` plus up to a quarter of it, spread by the task's id.
+fn pause_ms(retry: Retry, failures: u32, task: TaskId) -> u64 {
+    let factor = 1_u64.checked_shl(failures - 1).unwrap_or(u64::MAX);
+    let pause = retry.base_ms.saturating_mul(factor).min(retry.cap_ms);
+    pause.saturating_add(Digest::new(0x6a).bits(task.bits()).spread(pause / 4))
+}
+
+fn next_agent(run: &Run, key: &StepKey) -> Option<Name> {
+    let agents = &run.plan_of(key)?.agents;
+    let now = run.agent_of(key);
+    let at = agents.iter().position(|agent| *agent == now)?;
+    agents.get(at + 1).cloned()
+}
+
+const fn failure_kind(class: FailureClass) -> AttentionKind {
+    match class {
+        FailureClass::Authentication | FailureClass::Missing => AttentionKind::Failure,
+        FailureClass::Transient
+        | FailureClass::Permanent
+        | FailureClass::Output
+        | FailureClass::Gate
+        | FailureClass::Timeout
+        | FailureClass::Silence
+        | FailureClass::NoSpace
+        | FailureClass::AccessViolated => AttentionKind::Stuck,
+    }
+}
+
+fn failure_title(class: FailureClass, key: &StepKey) -> String {
+    match class {
+        FailureClass::Authentication => format!("the agent of step `{key}` is not logged in"),
+        FailureClass::Missing => format!("the agent of step `{key}` cannot be used"),
+        FailureClass::Transient
+        | FailureClass::Permanent
+        | FailureClass::Output
+        | FailureClass::Gate
+        | FailureClass::Timeout
+        | FailureClass::Silence
+        | FailureClass::NoSpace
+        | FailureClass::AccessViolated => format!("step `{key}` does not get done"),
+    }
+}
+
+pub(super) fn ask(run: &Run, key: &StepKey, kind: AttentionKind, title: String, body: String) -> RunEvent {
+    RunEvent::AttentionRaised(Box::new(Attention {
+        id: AttentionId::of(run.id, run.attention_serial + 1),
+        kind,
+        key: Some(key.clone()),
+        title,
+        body,
+        choices: vec![Choice::Retry, Choice::Skip, Choice::Cancel],
+        trusts: None,
+    }))
+}
