@@ -1,5 +1,10 @@
 //! Whatever a task says, however much of it, or nothing at all: it ends, and nobody waits for it.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says what it believes, and a note to whoever reads its failure"
+)]
+
 mod common;
 
 use common::*;
@@ -150,4 +155,58 @@ async fn the_rehearsal_agent_answers_and_is_asked_again_in_the_same_process() {
             .count();
         assert_eq!(asked, 2, "{mode}: {all:?}");
     }
+}
+
+/// No answer does.
+struct Never;
+
+impl engine::ports::OutputCheck for Never {
+    fn check(&self, _message: &str) -> Result<domain::Value, String> {
+        Err("again".to_owned())
+    }
+}
+
+/// Answers like `codex exec --json`: otherwise when a session is resumed, and says what it was told.
+const ONE_TURN: &str = r#"
+case "$*" in *"resume t-1"*) text=second ;; *) text=first ;; esac
+prompt=$(cat)
+echo '{"type":"thread.started","thread_id":"t-1"}'
+echo '{"type":"turn.started"}'
+echo '{"type":"item.completed","item":{"id":"i","type":"agent_message","text":"'$text' after '$prompt'"}}'
+echo '{"type":"turn.completed","usage":{"input_tokens":10,"cached_input_tokens":0,"output_tokens":5}}'
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_with_one_turn_a_process_is_asked_again_in_another() {
+    let world = World::new(BWRAP).await;
+    let program = world.place().join("agent");
+    std::fs::write(&program, format!("#!/bin/sh\n{ONE_TURN}")).unwrap();
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let config = format!(
+        "{BWRAP}[agents.brief]\ndialect = 'codex'\nprogram = '{}'\nlogin = {{ is_free = true }}\n",
+        program.display()
+    );
+    let world = World {
+        fleet: World::new(&config).await.fleet,
+        ..world
+    };
+    let mut order = world.command("Begin.");
+    order.agent = "brief".into();
+    order.check = Arc::new(Wants(Some("second")));
+    let end = world.run(order).await;
+    assert_eq!(said(&end), "second after say second", "{:?}", world.kept.all());
+
+    // What never does is asked for twice more, and then has failed.
+    let mut order = world.command("Begin.");
+    order.agent = "brief".into();
+    order.check = Arc::new(Never);
+    let end = world.run(order).await;
+    assert_eq!(class(&end.ending), FailureClass::Output);
+    let asked = world
+        .kept
+        .all()
+        .into_iter()
+        .filter(|kind| matches!(kind, EntryKind::Prompt(_)))
+        .count();
+    assert_eq!(asked, 2 + 3);
 }

@@ -1,6 +1,12 @@
 //! The pinned real agents against the scripted model server. Runs where `PARTITA_REAL_AGENTS` names the folder that
 //! `testing/real-agents/install` prints and `PARTITA_MODEL_SERVER` the server; says so and passes elsewhere.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test says what it believes, and a note to whoever reads its failure"
+)]
+
 mod common;
 
 use common::*;

@@ -1,5 +1,10 @@
 //! What a task can touch, tried from inside: in every sandbox, as far as each goes.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says what it believes, and a note to whoever reads its failure"
+)]
+
 mod common;
 
 use agents::{Confined, Sandbox};

@@ -84,7 +84,7 @@ impl Task {
         if let Some(syncing) = syncing {
             syncing.abort();
         }
-        let Task {
+        let Self {
             prepared,
             guard,
             process,

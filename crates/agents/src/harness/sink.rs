@@ -25,6 +25,7 @@ pub(crate) struct Sink {
     tail: VecDeque<EntryKind>,
     tail_size: usize,
     cut: u64,
+    has_cut: bool,
 }
 
 impl Sink {
@@ -43,13 +44,14 @@ impl Sink {
             tail: VecDeque::new(),
             tail_size: 0,
             cut: 0,
+            has_cut: false,
         }
     }
 
     /// Takes an entry.
     pub(crate) fn take(&mut self, kind: EntryKind) {
         let size = size(&kind);
-        if self.tail.is_empty() && self.cut == 0 && size <= self.head_left {
+        if self.tail.is_empty() && !self.has_cut && size <= self.head_left {
             self.head_left -= size;
             self.pass(kind);
             return;
@@ -61,7 +63,8 @@ impl Sink {
                 break;
             };
             self.tail_size -= self::size(&oldest);
-            self.cut += self::size(&oldest) as u64;
+            self.has_cut = true;
+            self.cut += (self::size(&oldest) - ENTRY) as u64;
         }
     }
 
@@ -72,7 +75,7 @@ impl Sink {
 
     /// Nothing more comes.
     pub(crate) fn finish(mut self) {
-        if self.cut > 0 {
+        if self.has_cut {
             self.pass(EntryKind::Notice(format!(
                 "{} bytes are left out here: the task said too much",
                 self.cut
@@ -93,27 +96,31 @@ impl Sink {
     }
 }
 
-/// What an entry takes, roughly: what it says and a little for being one.
+/// What an entry takes besides what it says, roughly.
+const ENTRY: usize = 32;
+
+/// What an entry takes.
 fn size(kind: &EntryKind) -> usize {
-    32 + match kind {
-        EntryKind::Text(text)
-        | EntryKind::Thought(text)
-        | EntryKind::Notice(text)
-        | EntryKind::Raw(text)
-        | EntryKind::Prompt(text) => text.len(),
-        EntryKind::Tool {
-            id,
-            title,
-            status: _,
-            detail,
-        } => id.len() + title.len() + detail.len(),
-        EntryKind::Permission {
-            title,
-            allowed: _,
-            rule,
-        } => title.len() + rule.len(),
-        EntryKind::MessageEnd => 0,
-    }
+    ENTRY
+        + match kind {
+            EntryKind::Text(text)
+            | EntryKind::Thought(text)
+            | EntryKind::Notice(text)
+            | EntryKind::Raw(text)
+            | EntryKind::Prompt(text) => text.len(),
+            EntryKind::Tool {
+                id,
+                title,
+                status: _,
+                detail,
+            } => id.len() + title.len() + detail.len(),
+            EntryKind::Permission {
+                title,
+                allowed: _,
+                rule,
+            } => title.len() + rule.len(),
+            EntryKind::MessageEnd => 0,
+        }
 }
 
 #[cfg(test)]
@@ -141,7 +148,7 @@ mod tests {
         }
         sink.finish();
         let raw = |number: i32| EntryKind::Raw(number.to_string());
-        let cut = EntryKind::Notice("3206 bytes are left out here: the task said too much".to_owned());
+        let cut = EntryKind::Notice("183 bytes are left out here: the task said too much".to_owned());
         assert_eq!(
             *kept.0.lock().unwrap(),
             [raw(0), raw(1), raw(2), cut, raw(98), raw(99)]

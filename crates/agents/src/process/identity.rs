@@ -3,7 +3,17 @@
 use domain::ProcessIdentity;
 use std::io;
 
+/// Nobody is known where there is no `/proc`: nothing is started there.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn identify(_pid: u32) -> io::Result<ProcessIdentity> {
+    Err(io::Error::new(
+        io::ErrorKind::Unsupported,
+        "tasks run on Linux only",
+    ))
+}
+
 /// Who the process with this number is right now.
+#[cfg(target_os = "linux")]
 pub(crate) fn identify(pid: u32) -> io::Result<ProcessIdentity> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let seen = super::table::parse_stat(&stat)
@@ -16,13 +26,14 @@ pub(crate) fn identify(pid: u32) -> io::Result<ProcessIdentity> {
 }
 
 /// Which boot this is.
+#[cfg(target_os = "linux")]
 pub(crate) fn boot_id() -> io::Result<String> {
     Ok(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?
         .trim()
         .to_owned())
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 
 /// Ends everything that carries the task's mark, is the process named, or descends from either; returns once it is
 /// gone. Waits on processes, so it belongs on a thread that may wait.
-#[cfg(target_os = "linux")]
 pub(crate) fn end_leftover(task: TaskId, process: Option<&ProcessIdentity>) {
     use super::table::{signal, wait_for_any};
     use rustix::process::Signal;
@@ -35,10 +34,6 @@ pub(crate) fn end_leftover(task: TaskId, process: Option<&ProcessIdentity>) {
         wait_for_any(&left, 50);
     }
 }
-
-/// Nothing is ever started where there is no `/proc`.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn end_leftover(_task: TaskId, _process: Option<&ProcessIdentity>) {}
 
 fn is_it(table: &Table, process: &ProcessIdentity) -> bool {
     table

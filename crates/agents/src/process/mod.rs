@@ -4,13 +4,20 @@
 //! Leaves out: starting processes (`spawner`, `shim`) and what their end means (`harness`).
 
 mod identity;
+#[cfg(target_os = "linux")]
 mod leftover;
+#[cfg(target_os = "linux")]
 pub(crate) mod table;
 
 pub(crate) use identity::identify;
+#[cfg(target_os = "linux")]
 pub(crate) use leftover::end_leftover;
 #[cfg(target_os = "linux")]
 pub(crate) use table::{Table, children_of};
 
 /// Names the task in the environment of everything that is started for it.
 pub(crate) const MARKER: &str = "PARTITA_TASK";
+
+/// Nothing is ever started where there is no `/proc`.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn end_leftover(_task: domain::TaskId, _process: Option<&domain::ProcessIdentity>) {}

@@ -75,7 +75,6 @@ pub(crate) fn parse_stat(stat: &str) -> Option<Seen> {
 }
 
 /// Sends a signal to that very process: the number is pinned before its identity is compared.
-#[cfg(target_os = "linux")]
 pub(crate) fn signal(pid: u32, start_ticks: u64, signal: rustix::process::Signal) {
     use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
     let Some(number) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
@@ -92,7 +91,6 @@ pub(crate) fn signal(pid: u32, start_ticks: u64, signal: rustix::process::Signal
 }
 
 /// Waits until one of these ends, or the limit passes.
-#[cfg(target_os = "linux")]
 pub(crate) fn wait_for_any(pids: &BTreeSet<u32>, limit_ms: u32) {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::process::{Pid, PidfdFlags, pidfd_open};

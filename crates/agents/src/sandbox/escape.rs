@@ -231,8 +231,9 @@ async fn on_ground(spawner: &Spawner, ground: &Path, bounds: &Bounds) -> Result<
 
 fn weaknesses(bounds: &Bounds) -> Vec<String> {
     let said: &[&str] = match bounds.sandbox {
-        Sandbox::Bubblewrap => &[],
+        Sandbox::Bubblewrap => &["a task that may use the network can reach abstract local sockets, too"],
         Sandbox::Landlock => &[
+            "modes, owners and times of files of this user can be changed, their contents cannot",
             "configuration inside a writable tree is compared afterwards, not kept from being changed",
             "local sockets of this user can be connected to on kernels before 7.1",
             "without network, TCP is closed; other protocols are not",
