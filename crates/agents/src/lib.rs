@@ -23,7 +23,7 @@ mod shim;
 mod spawner;
 
 pub use confined::Ended;
-pub use descriptor::{Catalog, CatalogError, Descriptor, End, Login, LoginFile, Manner};
+pub use descriptor::{Catalog, CatalogError, Descriptor, End, Login, LoginFile, Manner, is_shipped};
 pub use fleet::{Confined, Fleet, FleetConfig, FleetError};
 pub use login::{LoginError, import, keep_token, login};
 pub use probe::{LoginState, Probed};

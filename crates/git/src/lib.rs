@@ -20,6 +20,7 @@ mod command;
 mod confined;
 mod error;
 mod files;
+mod found;
 mod gather;
 mod harvest;
 mod holders;
@@ -47,6 +48,7 @@ pub use browse::{Branch, CommitLine, Diff, FileChange, FileStatus, Head, Status,
 pub use command::{Git, Version};
 #[cfg(any(test, feature = "testkit"))]
 pub use confined::Direct;
+pub use found::FirstCommit;
 pub use confined::{Confined, ConfinedError, Order, Outcome};
 pub use places::{Limits, Places};
 pub use project::ProjectKind;

@@ -102,6 +102,12 @@ impl Catalog {
     }
 }
 
+/// Whether the agent of that name came with the program.
+#[must_use]
+pub fn is_shipped(name: &str) -> bool {
+    SHIPPED.iter().any(|(shipped, _)| *shipped == name)
+}
+
 /// Names become folders.
 pub(crate) fn is_name(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';

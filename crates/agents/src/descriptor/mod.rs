@@ -8,7 +8,7 @@ mod catalog;
 mod template;
 
 pub(crate) use catalog::is_name;
-pub use catalog::{Catalog, CatalogError};
+pub use catalog::{Catalog, CatalogError, is_shipped};
 pub(crate) use template::{Holes, fill, fill_text};
 
 use crate::dialect::DialectKind;
