@@ -1,11 +1,7 @@
 //! How fast the store keeps batches, against SQLite alone committing the same rows in groups.
 //!
 //! `cargo run --release -p store --example rate -- [FOLDER]`; the folder's disk is what is measured.
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a measurement prints what it found, or breaks"
-)]
+#![expect(clippy::unwrap_used, reason = "a measurement breaks where it cannot go on")]
 
 use domain::{
     ChatId, Ending, Event, FlowRef, Moment, Plan, PlanStep, PlannedStep, ProcessIdentity, ProjectId, Role,
@@ -26,52 +22,64 @@ const PRODUCERS: u32 = 128;
 const ROUNDS: u32 = 40;
 
 fn main() {
+    let parent = std::env::args().nth(1);
     let mut out = std::io::stdout();
-    let folder = std::env::args()
-        .nth(1)
-        .map_or_else(tempfile::tempdir, tempfile::tempdir_in)
+    let mut best = (0.0_f64, 0.0_f64);
+    // Other work on the machine only ever slows things down: the best of some rounds is what is told in the end.
+    for _ in 0..5 {
+        let folder = parent
+            .as_ref()
+            .map_or_else(tempfile::tempdir, tempfile::tempdir_in)
+            .unwrap();
+        let round = round(folder.path());
+        writeln!(
+            out,
+            "store {:6.0} batches/s, SQLite {:6.0} batches/s; {}",
+            round.store, round.bare, round.waits
+        )
         .unwrap();
+        best = (best.0.max(round.store), best.1.max(round.bare));
+    }
+    writeln!(
+        out,
+        "best: store {:.0}, SQLite {:.0} batches/s, ratio {:.2}",
+        best.0,
+        best.1,
+        best.0 / best.1
+    )
+    .unwrap();
+}
+
+struct Round {
+    store: f64,
+    bare: f64,
+    waits: String,
+}
+
+fn round(folder: &Path) -> Round {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .build()
         .unwrap();
-    let home = Home::at(folder.path().join("home"));
+    let home = Home::at(folder.join("home"));
     let store = Arc::new(SqliteStore::open(&home, &Options::default(), AT).unwrap());
-
     let lone = runtime.block_on(alone(&store));
-    writeln!(
-        out,
-        "one at a time:     p50 {:?}, p99 {:?} per commit",
-        at(&lone, 50),
-        at(&lone, 99)
-    )
-    .unwrap();
-    let flushes = bare_alone(&folder.path().join("alone.db"));
-    writeln!(
-        out,
-        "SQLite, the same:  p50 {:?}, p99 {:?}",
-        at(&flushes, 50),
-        at(&flushes, 99)
-    )
-    .unwrap();
-
+    let flushes = bare_alone(&folder.join("alone.db"));
     let (took, mut waits) = runtime.block_on(together(&store));
     waits.sort();
-    let batches = waits.len() as f64;
-    let rate = batches / took.as_secs_f64();
-    writeln!(
-        out,
-        "store:             {rate:.0} batches/s, p50 {:?}, p99 {:?}",
-        at(&waits, 50),
-        at(&waits, 99)
-    )
-    .unwrap();
     runtime.block_on(store.close());
-
     let rows = rows_of(&home.database());
-    let bare = bare(&folder.path().join("bare.db"), &rows);
-    writeln!(out, "SQLite, same rows: {bare:.0} batches/s").unwrap();
-    writeln!(out, "ratio:             {:.2}", rate / bare).unwrap();
+    Round {
+        store: waits.len() as f64 / took.as_secs_f64(),
+        bare: bare(&folder.join("bare.db"), &rows),
+        waits: format!(
+            "p50 {:?}, p99 {:?} together; alone p50 {:?}, of SQLite {:?}",
+            at(&waits, 50),
+            at(&waits, 99),
+            at(&lone, 50),
+            at(&flushes, 50)
+        ),
+    }
 }
 
 fn at(sorted: &[Duration], percent: usize) -> Duration {
