@@ -308,18 +308,24 @@ impl Call {
         }
     }
 
-    /// Runs it; any exit code is an answer.
+    /// Runs it; any exit code is an answer. A death by signal is none: "not there" and "killed while looking" differ.
     pub(crate) async fn run(self, doing: &str) -> Answer<Ran> {
         let dir = self.dir.dir.clone();
-        let limit = self.limit;
-        self.into_start().run().await.map_err(|failure| match failure {
+        let (limit, is_cut) = (self.limit, self.is_cut);
+        let ran = self.into_start().run().await.map_err(|failure| match failure {
             Failure::TooLong => failed(format!(
                 "cannot {doing}: git took longer than {} s",
                 limit.as_secs()
             )),
             Failure::TooMuch => failed(format!("cannot {doing}: git printed more than it may")),
             Failure::NotStarted(error) => io_failed("start git in", &dir.unwrap_or_default(), &error),
-        })
+        })?;
+        // Whoever takes only the first bytes ends git by not reading on.
+        if ran.code.is_none() && !is_cut {
+            Err(git_failed(doing, &ran.complaint()))
+        } else {
+            Ok(ran)
+        }
     }
 
     /// Runs it; only success is an answer.

@@ -33,6 +33,23 @@ pub(crate) fn unique_beside(path: &Path, purpose: &str) -> PathBuf {
     }
 }
 
+/// Removes what dead processes left in `folder` under names of [`unique_beside`].
+pub(crate) fn sweep_dead(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let maker = name.rsplit('-').nth(1).and_then(|pid| pid.parse::<i32>().ok());
+        let maker = maker.and_then(rustix::process::Pid::from_raw);
+        let is_dead =
+            maker.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH));
+        if name.starts_with('.')
+            && is_dead
+            && let Err(error) = remove_tree(&entry.path())
+        {
+            tracing::debug!(name, %error, "rubbish stays for now");
+        }
+    }
+}
+
 /// Makes a folder that only we may enter, and those above it.
 pub(crate) fn make_private_folder(path: &Path) -> Answer<()> {
     fs::create_dir_all(path).map_err(|error| io_failed("make", path, &error))?;

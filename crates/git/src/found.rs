@@ -21,7 +21,10 @@ impl Git {
     /// Git refuses.
     pub async fn make_repository(&self, folder: &Path, commits: &[FirstCommit<'_>]) -> Answer<()> {
         let at = GitDir::with_tree(folder.join(".git"), folder.to_owned());
-        self.call(&at).args(["init", "--quiet", "--initial-branch=main"]).stdout("make the repository").await?;
+        self.call(&at)
+            .args(["init", "--quiet", "--initial-branch=main"])
+            .stdout("make the repository")
+            .await?;
         for commit in commits {
             let add = self.call(&at).args(["add", "--"]).values(commit.files);
             add.stdout("add the files").await?;

@@ -147,7 +147,8 @@ impl Places {
         blocking(move || crate::files::write_whole(&out, text.as_bytes())).await?;
         let aside = run_task_ref(record.run, task);
         let turn = self.turn(project).await?;
-        let mut fetched = self.fetch_out(site, record, project, &aside).await?;
+        let fetched = self.fetch_out(site, record, project, &aside).await;
+        let mut fetched = fetched.inspect_err(|_| refs::free_dead_locks(project, &turn))?;
         if fetched.code != Some(0) {
             refs::free_dead_locks(project, &turn);
             if fetched.complaint().contains(".lock'") {

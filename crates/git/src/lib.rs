@@ -48,8 +48,8 @@ pub use browse::{Branch, CommitLine, Diff, FileChange, FileStatus, Head, Status,
 pub use command::{Git, Version};
 #[cfg(any(test, feature = "testkit"))]
 pub use confined::Direct;
-pub use found::FirstCommit;
 pub use confined::{Confined, ConfinedError, Order, Outcome};
+pub use found::FirstCommit;
 pub use places::{Limits, Places};
 pub use project::ProjectKind;
 pub use prune::{Kept, PlaceInfo, PlaceState, PruneAsk, PrunePlan, PruneStep};

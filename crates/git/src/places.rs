@@ -52,6 +52,11 @@ impl Default for Limits {
     }
 }
 
+/// Git folders for projects without git.
+const FOLDERS: &str = ".folders";
+/// Git folders to compare and merge with, and indexes in use.
+pub(crate) const BENCHES: &str = ".bench";
+
 /// The places of a home.
 pub struct Places {
     pub(crate) git: Git,
@@ -80,6 +85,8 @@ impl Places {
         files::make_private_folder(worktrees)?;
         let worktrees = std::fs::canonicalize(worktrees)
             .map_err(|error| crate::error::io_failed("open the folder of places", worktrees, &error))?;
+        files::sweep_dead(&worktrees.join(BENCHES));
+        files::sweep_dead(&worktrees.join(FOLDERS));
         Ok(Self {
             git,
             worktrees,
@@ -111,7 +118,7 @@ impl Places {
     }
 
     pub(crate) async fn project(&self, folder: &Path) -> Answer<Project> {
-        Project::find(&self.git, folder, &self.worktrees.join(".folders")).await
+        Project::find(&self.git, folder, &self.worktrees.join(FOLDERS)).await
     }
 
     /// A turn on what the repository shares.
@@ -136,7 +143,7 @@ impl Places {
     pub(crate) fn bench(&self, project: &Project) -> Answer<GitDir> {
         use std::os::unix::ffi::OsStrExt as _;
         let name = crate::names::hash(project.common.as_os_str().as_bytes());
-        let folder = self.worktrees.join(".bench");
+        let folder = self.worktrees.join(BENCHES);
         files::make_private_folder(&folder)?;
         let dir = folder.join(format!("{}.git", &name[..20]));
         let skeleton = crate::skeleton::Skeleton::bench(project);

@@ -44,14 +44,15 @@ impl NotMoved {
 
 /// Where a ref is; none when it is not there.
 pub(crate) async fn read(git: &Git, project: &Project, name: &str) -> Answer<Option<Oid>> {
+    let doing = "read a ref";
     let call = git
         .call(&project.shared())
         .args(["rev-parse", "--verify", "--quiet", "--end-of-options"]);
-    let ran = call.values([name]).run("read a ref").await?;
-    if ran.code == Some(0) {
-        Oid::printed(&ran.stdout).map(Some)
-    } else {
-        Ok(None)
+    let ran = call.values([name]).run(doing).await?;
+    match ran.code {
+        Some(0) => Oid::printed(&ran.stdout).map(Some),
+        Some(1) => Ok(None),
+        _ => Err(git_failed(doing, &ran.complaint())),
     }
 }
 
@@ -93,20 +94,17 @@ pub(crate) async fn try_change(
     const TRIES: u32 = 8;
     for attempt in 1..=TRIES {
         let wait_ms = wait.as_millis();
-        let ran = git
-            .call(&project.shared())
-            .pin(&format!("core.filesRefLockTimeout={wait_ms}"))
-            .pin(&format!("core.packedRefsTimeout={wait_ms}"))
-            .args(["update-ref", "--stdin", "-z"])
-            .stdin(orders(moves))
+        let call = git.call(&project.shared());
+        let call = call.pin(&format!("core.filesRefLockTimeout={wait_ms}"));
+        let call = call.pin(&format!("core.packedRefsTimeout={wait_ms}"));
+        let call = call.args(["update-ref", "--stdin", "-z"]).stdin(orders(moves));
+        let ran = call
             .limit(wait * 4 + Duration::from_secs(60))
             .run("move a ref")
-            .await?;
+            .await;
+        let ran = ran.inspect_err(|_| free_dead_locks(project, turn))?;
         if ran.code == Some(0) {
             return Ok(Ok(()));
-        }
-        if ran.code.is_none() {
-            free_dead_locks(project, turn);
         }
         let stderr = ran.complaint();
         let Some(lock) = lock_in(&stderr) else {

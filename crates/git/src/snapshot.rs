@@ -77,7 +77,10 @@ impl Places {
 
     /// The working state as a tree, through a copy of the person's index.
     async fn working_tree(&self, project: &Project) -> Answer<Oid> {
-        let (from, folder) = (project.git_dir().join("index"), self.worktrees.join(".bench"));
+        let (from, folder) = (
+            project.git_dir().join("index"),
+            self.worktrees.join(crate::places::BENCHES),
+        );
         let index = blocking(move || {
             files::make_private_folder(&folder)?;
             let index = files::unique_beside(&folder.join("index"), "wip");

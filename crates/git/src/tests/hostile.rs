@@ -126,43 +126,35 @@ pub(super) async fn everything(
 
 #[tokio::test]
 async fn a_31_nothing_planted_in_a_place_runs_and_harvest_says_tampered() {
-    let world = World::new().await;
-    let trap = Trap::new(&world);
-    let hooks = prepare_trap(&world, &trap);
     let mut sprung_by_plain_git = 0;
-    for (n, key) in KEYS.iter().enumerate() {
-        let place = world.writer(&format!("step-{n}")).await;
-        let config = place.path.join(".git/config");
-        let text = format!(
-            "{}{}\n",
-            fs::read_to_string(&config).unwrap(),
-            planted(key, &trap, &hooks)
-        );
-        fs::write(&config, text).unwrap();
-        fs::write(place.path.join(".gitattributes"), "* filter=x diff=x merge=x\n").unwrap();
-        fs::write(place.path.join("a.txt"), "changed\n").unwrap();
-        // Git as everybody calls it would step into many of these: the traps are real.
-        let _ = super::try_sh(
+    for key in KEYS {
+        let world = World::new().await;
+        let trap = Trap::new(&world);
+        let hooks = prepare_trap(&world, &trap);
+        let plant = |place: &Place| {
+            let config = place.path.join(".git/config");
+            let text = format!(
+                "{}{}\n",
+                fs::read_to_string(&config).unwrap(),
+                planted(key, &trap, &hooks)
+            );
+            fs::write(&config, text).unwrap();
+            fs::write(place.path.join(".gitattributes"), "* filter=x diff=x merge=x\n").unwrap();
+            fs::write(place.path.join("a.txt"), "changed\n").unwrap();
+        };
+        let place = world.writer("x").await;
+        plant(&place);
+        // Git as everybody calls it steps into many of these: the traps are real.
+        super::try_sh(
             &place.path,
             "git status; git add -A; git diff --cached; git -c user.name=x commit -m x",
         );
         sprung_by_plain_git += u32::from(trap.sprung());
-        let fresh = world.writer(&format!("step-{n}")).await;
-        assert_ne!(
-            fs::read_to_string(fresh.path.join("a.txt")).unwrap(),
-            "changed\n",
-            "a tampered place was handed on"
-        );
-        fs::write(fresh.path.join(".gitattributes"), "* filter=x diff=x merge=x\n").unwrap();
-        fs::write(fresh.path.join("a.txt"), "changed\n").unwrap();
-        let config = fresh.path.join(".git/config");
-        let text = format!(
-            "{}{}\n",
-            fs::read_to_string(&config).unwrap(),
-            planted(key, &trap, &hooks)
-        );
-        fs::write(&config, text).unwrap();
 
+        let fresh = world.writer("x").await;
+        let text = fs::read_to_string(fresh.path.join("a.txt")).unwrap();
+        assert_ne!(text, "changed\n", "a tampered place was handed on");
+        plant(&fresh);
         let (changed, refused) = everything(&world, &fresh).await;
 
         assert!(!trap.sprung(), "{key} ran something");
@@ -174,12 +166,12 @@ async fn a_31_nothing_planted_in_a_place_runs_and_harvest_says_tampered() {
             matches!(refused, Some(WorkspaceError::Tampered(_))),
             "{key}: {refused:?}"
         );
+        world.verify();
     }
     assert!(
         sprung_by_plain_git >= 8,
         "the traps are harmless: {sprung_by_plain_git}"
     );
-    world.verify();
 }
 
 #[tokio::test]
