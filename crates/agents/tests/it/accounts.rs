@@ -1,14 +1,7 @@
 //! Logins: into an account, into a task, and back when the task renewed them.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test says what it believes, and a note to whoever reads its failure"
-)]
-
-mod common;
-
 use agents::{LoginState, import, keep_token};
-use common::*;
+use crate::common::*;
 use engine::ports::Agents;
 use std::path::Path;
 

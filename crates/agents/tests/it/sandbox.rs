@@ -1,14 +1,7 @@
 //! What a task can touch, tried from inside: in every sandbox, as far as each goes.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test says what it believes, and a note to whoever reads its failure"
-)]
-
-mod common;
-
 use agents::{Confined, Sandbox};
-use common::*;
+use crate::common::*;
 use domain::{Access, Network};
 use engine::ports::{Agents, BeginError, TaskFile};
 use std::time::Duration;

@@ -1,11 +1,7 @@
-//! What starting costs, in each way of bounding. Run by hand: `cargo test -p agents --test cost -- --ignored --nocapture`.
-
-#![expect(clippy::unwrap_used, reason = "a test says what it believes")]
-
-mod common;
+//! What starting costs, in each way of bounding. Run by hand: `cargo test -p agents --test it cost -- --ignored --nocapture`.
 
 use agents::Confined;
-use common::*;
+use crate::common::*;
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]

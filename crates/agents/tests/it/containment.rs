@@ -1,13 +1,6 @@
 //! Nothing survives its task, whatever it does, and nobody else is hurt.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test says what it believes, and a note to whoever reads its failure"
-)]
-
-mod common;
-
-use common::*;
+use crate::common::*;
 use domain::{Ending, ProcessIdentity};
 use engine::ports::Agents;
 use std::io::{BufRead, BufReader};

@@ -1,13 +1,6 @@
 //! Whatever a task says, however much of it, or nothing at all: it ends, and nobody waits for it.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test says what it believes, and a note to whoever reads its failure"
-)]
-
-mod common;
-
-use common::*;
+use crate::common::*;
 use domain::{Ending, FailureClass};
 use engine::ports::EntryKind;
 use std::sync::Arc;

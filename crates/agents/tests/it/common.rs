@@ -1,11 +1,4 @@
 //! A small world for tests: a fleet with a home of its own, a working copy, and what a task said.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::allow_attributes,
-    reason = "every test program uses another part of this"
-)]
-
 use agents::{Catalog, Fleet, FleetConfig};
 use domain::{Access, Ending, Moment, Name, Network, RunId, StepKey, TaskId, Value};
 use engine::ports::{
@@ -18,14 +11,14 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// How long anything here may take before a test gives up.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-pub const BWRAP: &str = "[sandbox]\nmode = 'bwrap'\n";
-pub const LANDLOCK: &str = "[sandbox]\nmode = 'landlock'\ncontainment = 'shim'\n";
-pub const NOTHING: &str = "[sandbox]\nmode = 'none'\ncontainment = 'shim'\n";
-pub const MODES: [(&str, &str); 2] = [("bwrap", BWRAP), ("shim+landlock", LANDLOCK)];
+pub(crate) const BWRAP: &str = "[sandbox]\nmode = 'bwrap'\n";
+pub(crate) const LANDLOCK: &str = "[sandbox]\nmode = 'landlock'\ncontainment = 'shim'\n";
+pub(crate) const NOTHING: &str = "[sandbox]\nmode = 'none'\ncontainment = 'shim'\n";
+pub(crate) const MODES: [(&str, &str); 2] = [("bwrap", BWRAP), ("shim+landlock", LANDLOCK)];
 
-pub struct StillClock;
+pub(crate) struct StillClock;
 
 impl Clock for StillClock {
     fn now(&self) -> Moment {
@@ -37,7 +30,7 @@ impl Clock for StillClock {
 }
 
 /// Takes any answer, or only one that holds a word.
-pub struct Wants(pub Option<&'static str>);
+pub(crate) struct Wants(pub Option<&'static str>);
 
 impl OutputCheck for Wants {
     fn check(&self, message: &str) -> Result<Value, String> {
@@ -49,7 +42,7 @@ impl OutputCheck for Wants {
 }
 
 #[derive(Default)]
-pub struct Kept {
+pub(crate) struct Kept {
     entries: Mutex<Vec<EntryKind>>,
     grown: std::sync::Condvar,
 }
@@ -63,10 +56,10 @@ impl Transcripts for Kept {
 }
 
 impl Kept {
-    pub fn all(&self) -> Vec<EntryKind> {
+    pub(crate) fn all(&self) -> Vec<EntryKind> {
         self.entries.lock().unwrap().clone()
     }
-    pub fn raw(&self) -> String {
+    pub(crate) fn raw(&self) -> String {
         let of = |kind: EntryKind| {
             if let EntryKind::Raw(text) = kind {
                 text
@@ -77,10 +70,10 @@ impl Kept {
         self.all().into_iter().map(of).collect()
     }
     /// Waits, on a thread that may, until a task said it.
-    pub fn wait_for(&self, said: &str) {
+    pub(crate) fn wait_for(&self, said: &str) {
         self.wait_for_times(said, 1);
     }
-    pub fn wait_for_times(&self, said: &str, times: usize) {
+    pub(crate) fn wait_for_times(&self, said: &str, times: usize) {
         let deadline = Instant::now() + PATIENCE;
         let mut entries = self.entries.lock().unwrap();
         let says = |kind: &&EntryKind| matches!(kind, EntryKind::Raw(text) if text.contains(said));
@@ -93,18 +86,18 @@ impl Kept {
     }
 }
 
-pub struct World {
-    pub ground: tempfile::TempDir,
-    pub fleet: Fleet,
-    pub kept: Arc<Kept>,
+pub(crate) struct World {
+    pub(crate) ground: tempfile::TempDir,
+    pub(crate) fleet: Fleet,
+    pub(crate) kept: Arc<Kept>,
 }
 
 impl World {
-    pub async fn new(agents_toml: &str) -> Self {
+    pub(crate) async fn new(agents_toml: &str) -> Self {
         Self::with(agents_toml, &[]).await
     }
 
-    pub async fn with(agents_toml: &str, environment: &[(&str, &str)]) -> Self {
+    pub(crate) async fn with(agents_toml: &str, environment: &[(&str, &str)]) -> Self {
         let ground = tempfile::Builder::new()
             .prefix("partita-agents-")
             .tempdir_in(base())
@@ -122,21 +115,21 @@ impl World {
         }
     }
 
-    pub fn place(&self) -> PathBuf {
+    pub(crate) fn place(&self) -> PathBuf {
         self.ground.path().join("place")
     }
 
     /// A command as a task that may write.
-    pub fn command(&self, script: &str) -> WorkOrder {
+    pub(crate) fn command(&self, script: &str) -> WorkOrder {
         order(self.ground.path(), &self.kept, "command", script)
     }
 
-    pub async fn run(&self, order: WorkOrder) -> AgentEnd {
+    pub(crate) async fn run(&self, order: WorkOrder) -> AgentEnd {
         let begun = self.fleet.begin(order).await.unwrap();
         within(begun.running.finish(Box::pin(std::future::pending()))).await
     }
 
-    pub async fn refusal(&self, order: WorkOrder) -> BeginError {
+    pub(crate) async fn refusal(&self, order: WorkOrder) -> BeginError {
         self.fleet.begin(order).await.err().expect("it is refused")
     }
 }
@@ -149,7 +142,7 @@ fn base() -> PathBuf {
     base
 }
 
-pub fn config(ground: &Path, agents_toml: &str, environment: &[(&str, &str)]) -> FleetConfig {
+pub(crate) fn config(ground: &Path, agents_toml: &str, environment: &[(&str, &str)]) -> FleetConfig {
     let mut daemon = BTreeMap::from([("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".to_owned())]);
     daemon.extend(
         environment
@@ -169,7 +162,7 @@ pub fn config(ground: &Path, agents_toml: &str, environment: &[(&str, &str)]) ->
     }
 }
 
-pub fn order(ground: &Path, kept: &Arc<Kept>, agent: &str, prompt: &str) -> WorkOrder {
+pub(crate) fn order(ground: &Path, kept: &Arc<Kept>, agent: &str, prompt: &str) -> WorkOrder {
     static SERIAL: AtomicU32 = AtomicU32::new(1);
     // Marks are looked for over the whole machine: tests that run at once must not share them.
     let run = RunId::from_bits(u128::from(std::process::id()) << 32 | 7);
@@ -194,11 +187,11 @@ pub fn order(ground: &Path, kept: &Arc<Kept>, agent: &str, prompt: &str) -> Work
     }
 }
 
-pub async fn within<T>(work: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, work).await.expect("in time")
 }
 
-pub fn said(end: &AgentEnd) -> &str {
+pub(crate) fn said(end: &AgentEnd) -> &str {
     match &end.ending {
         Ending::Completed { output, .. } => output.as_text().unwrap(),
         other => panic!("{other:?}"),
@@ -206,7 +199,7 @@ pub fn said(end: &AgentEnd) -> &str {
 }
 
 /// Processes whose command line holds the word.
-pub fn alive(word: &str) -> Vec<u32> {
+pub(crate) fn alive(word: &str) -> Vec<u32> {
     let entries = std::fs::read_dir("/proc").unwrap();
     let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     let holds = |pid: &u32| {
@@ -217,7 +210,7 @@ pub fn alive(word: &str) -> Vec<u32> {
 }
 
 /// Waits for the end of each process, at most until the limit; says which are left.
-pub fn left_after(pids: &[u32], limit: Duration) -> Vec<u32> {
+pub(crate) fn left_after(pids: &[u32], limit: Duration) -> Vec<u32> {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::process::{Pid, PidfdFlags, pidfd_open};
     let deadline = Instant::now() + limit;
@@ -236,7 +229,7 @@ pub fn left_after(pids: &[u32], limit: Duration) -> Vec<u32> {
 }
 
 /// A duration in seconds that no other process sleeps for, to be found again by.
-pub fn token() -> String {
+pub(crate) fn token() -> String {
     static SERIAL: AtomicU32 = AtomicU32::new(1);
     format!(
         "9{:07}.{:04}",
