@@ -155,7 +155,7 @@ fn f_30_a_killed_daemon_takes_every_task_along() {
         for _ in 0..3 {
             let token = token();
             let mut daemon = Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "daemon_stand_in", "--nocapture"])
+                .args(["--exact", "containment::daemon_stand_in", "--nocapture"])
                 .env(STAND_IN, format!("{mode} {token}"))
                 .stdout(Stdio::piped())
                 .spawn()
