@@ -1,0 +1,178 @@
+//! Follows the history and the transcripts, writes each frame once, and hands it to every reader that wants it.
+
+use super::queue::Queue;
+use super::reading::Filter;
+use super::translator::Translator;
+use super::{Told, placed};
+use crate::app::Parts;
+use crate::show;
+use domain::{RunId, TaskId};
+use engine::ports::StoreError;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use store::{Reader, TranscriptEntry};
+use tokio::sync::{broadcast, watch};
+
+/// Events that are read at once.
+const EVENTS: usize = 256;
+/// After the store refused, it is asked again.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Runs of tasks that are remembered; more are looked up again.
+const TASKS_MAX: usize = 4_096;
+
+/// All readers.
+pub(crate) struct Hub {
+    state: Mutex<State>,
+}
+
+struct State {
+    position: u64,
+    readers: Vec<Subscriber>,
+}
+
+struct Subscriber {
+    queue: Arc<Queue>,
+    filter: Filter,
+    /// What it has seen already, from the store.
+    seen: u64,
+}
+
+struct Follower {
+    hub: Arc<Hub>,
+    reader: Reader,
+    translator: Translator,
+    position: u64,
+    runs: BTreeMap<TaskId, RunId>,
+}
+
+impl Hub {
+    /// Begins to follow, from the last event on.
+    pub(crate) async fn follow(parts: &Parts) -> Result<Arc<Self>, StoreError> {
+        let position = parts.reader.position().await?;
+        let state = Mutex::new(State {
+            position,
+            readers: Vec::new(),
+        });
+        let hub = Arc::new(Self { state });
+        let follower = Follower {
+            hub: Arc::clone(&hub),
+            reader: parts.reader.clone(),
+            translator: Translator::new(parts.reader.clone()),
+            position,
+            runs: BTreeMap::new(),
+        };
+        tokio::spawn(follower.run(parts.engine.positions(), parts.transcripts.subscribe()));
+        Ok(hub)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A queue for a reader that has seen everything up to `seen`; none while that is less than the hub has told.
+    pub(super) fn join(&self, seen: u64, filter: &Filter) -> Option<Arc<Queue>> {
+        let mut state = self.lock();
+        if seen < state.position {
+            return None;
+        }
+        let queue = Arc::new(Queue::default());
+        state.readers.push(Subscriber {
+            queue: Arc::clone(&queue),
+            filter: filter.clone(),
+            seen,
+        });
+        Some(queue)
+    }
+
+    /// How many readers there are.
+    pub(crate) fn readers(&self) -> usize {
+        let mut state = self.lock();
+        state
+            .readers
+            .retain(|reader| Arc::strong_count(&reader.queue) > 1);
+        state.readers.len()
+    }
+
+    /// Tells what happened. `position` is that of the event that says so; none for content.
+    fn tell(&self, position: Option<u64>, told: &[Told]) {
+        let mut state = self.lock();
+        if let Some(position) = position {
+            state.position = position;
+        }
+        // A queue that only the hub still has belongs to a reader that left.
+        state.readers.retain(|reader| {
+            let is_news = position.is_none_or(|position| position > reader.seen);
+            let mut wanted = told.iter().filter(|told| is_news && reader.filter.wants(told));
+            Arc::strong_count(&reader.queue) > 1 && wanted.all(|told| reader.queue.push(told))
+        });
+    }
+}
+
+impl Follower {
+    async fn run(
+        mut self,
+        mut positions: watch::Receiver<u64>,
+        mut live: broadcast::Receiver<Arc<TranscriptEntry>>,
+    ) {
+        let mut has_transcripts = true;
+        loop {
+            self.catch_up().await;
+            tokio::select! {
+                changed = positions.changed() => if changed.is_err() { return },
+                entry = live.recv(), if has_transcripts => match entry {
+                    Ok(entry) => self.say(&entry).await,
+                    // What was missed shows as a gap between offsets, and the transcript has it.
+                    Err(broadcast::error::RecvError::Lagged(_)) => {}
+                    Err(broadcast::error::RecvError::Closed) => has_transcripts = false,
+                },
+            }
+        }
+    }
+
+    async fn catch_up(&mut self) {
+        loop {
+            match self.step().await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "the feed cannot read the history");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Tells of the next events; false when there were none.
+    async fn step(&mut self) -> Result<bool, StoreError> {
+        let events = self.reader.events_after(self.position, EVENTS).await?;
+        for event in &events {
+            let frames = self.translator.frames(event).await?;
+            let told: Vec<Told> = placed(event.position, &frames).collect();
+            self.hub.tell(Some(event.position), &told);
+            self.position = event.position;
+        }
+        Ok(!events.is_empty())
+    }
+
+    async fn say(&mut self, entry: &TranscriptEntry) {
+        let Some(run) = self.run_of(entry.task).await else {
+            return;
+        };
+        let place = (show::id(run), show::id(entry.chat), show::id(entry.task));
+        let frame = show::transcript_entry(entry).frame(self.position, place);
+        self.hub.tell(None, &[Told::of(&frame, None)]);
+    }
+
+    async fn run_of(&mut self, task: TaskId) -> Option<RunId> {
+        if let Some(run) = self.runs.get(&task) {
+            return Some(*run);
+        }
+        let run = self.reader.task(task).await.ok().flatten()?.run;
+        if self.runs.len() >= TASKS_MAX {
+            self.runs.clear();
+        }
+        self.runs.insert(task, run);
+        Some(run)
+    }
+}

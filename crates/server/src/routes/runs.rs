@@ -1,0 +1,237 @@
+//! Runs: started, listed, shown, stopped.
+
+use super::flows::unshown;
+use super::projects::{folder, of_folder, unknown as unknown_project};
+use crate::App;
+use crate::guard::Caller;
+use crate::reply::{Answer, Json, Keyed, Parameters, Place, Refused, engine_says, not_found, read_fails};
+use crate::show;
+use api::{NewRun, NewRunInput, Page, Problem, ProjectId, Run, RunDetail, RunStarted, RunStatus};
+use axum::Extension;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use domain::{Input, Name, RunId, RunInput};
+use engine::{Engine, EngineError, StartRun};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListAsk {
+    /// Only of this project.
+    project_id: Option<ProjectId>,
+    /// Only in this status.
+    status: Option<RunStatus>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+    /// Items at most: 50 unless said, never more than 500.
+    limit: Option<u32>,
+}
+
+/// Runs, newest first.
+#[utoipa::path(get, path = "/api/runs", tag = "runs", params(ListAsk), responses((status = 200, body = Page<Run>), Refused))]
+pub(super) async fn list(
+    State(app): State<App>,
+    Parameters(ask): Parameters<ListAsk>,
+) -> Answer<Json<Page<Run>>> {
+    let filter = store::RunFilter {
+        project: ask.project_id.map(show::id),
+        status: ask.status.map(show::run_status_of),
+    };
+    let page = store::PageAsk {
+        after: ask.cursor,
+        limit: ask.limit,
+    };
+    let page = app
+        .parts
+        .reader
+        .runs(filter, page)
+        .await
+        .map_err(read_fails("list runs"))?;
+    let items = page
+        .items
+        .into_iter()
+        .map(show::run)
+        .collect::<Result<_, _>>()
+        .map_err(unshown)?;
+    Ok(Json(Page {
+        items,
+        next: page.next,
+    }))
+}
+
+/// Starts a run. Its folder becomes a project when it is none yet.
+#[utoipa::path(
+    post,
+    path = "/api/runs",
+    tag = "runs",
+    request_body = NewRun,
+    responses((status = 201, body = RunStarted), Refused)
+)]
+pub(super) async fn start(
+    State(app): State<App>,
+    keyed: Keyed,
+    Json(new): Json<NewRun>,
+) -> Answer<impl IntoResponse> {
+    let what = format!("cannot run the flow `{}`", new.flow);
+    let project = match (new.project_id, &new.project_path) {
+        (Some(id), None) => folder(&app, id, &what)
+            .map(|_| show::id(id))
+            .map_err(|_| unknown_project(id, &what))?,
+        (None, Some(path)) => of_folder(&app, path, &what).await?,
+        (None, None) | (Some(_), Some(_)) => {
+            let because = "one of `project_id` and `project_path` is needed";
+            let problem = Problem::new(422, "wrong_body", "the body is not what the route takes", what);
+            return Err(problem.because(because).at("/project_id", because).into());
+        }
+    };
+    let input = input(&app, new.input, project, &what).await?;
+    let run = RunId::from_bits(app.id());
+    let agent = input.agent.to_string();
+    let ask = StartRun {
+        run,
+        project,
+        flow: Name::from(new.flow),
+        input,
+        unit: None,
+    };
+    let run = match app.parts.engine.start_run(ask, keyed.receipt(run)).await {
+        Ok(()) => run,
+        Err(EngineError::Repeated { answer }) => answer.parse().unwrap_or(run),
+        Err(error) => return Err(engine_says(what)(error)),
+    };
+    let place = format!("/api/runs/{run}");
+    let started = RunStarted {
+        id: show::id(run),
+        slug: Engine::slug(run),
+        project_id: show::id(project),
+        agent,
+    };
+    Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(started)))
+}
+
+async fn input(app: &App, input: NewRunInput, project: domain::ProjectId, what: &str) -> Answer<RunInput> {
+    let agent = match input.agent {
+        Some(agent) => agent,
+        None => {
+            let folder = folder(app, show::id(project), what)?;
+            let chosen = app.parts.fleet.default_agent(folder).await;
+            chosen.map_err(|none| {
+                Problem::new(
+                    422,
+                    "agent_unset",
+                    "no agent was named, and none is the obvious one",
+                    what,
+                )
+                .because(none.because)
+                .hint(none.hint)
+                .at("/input/agent", "is needed here")
+            })?
+        }
+    };
+    Ok(RunInput {
+        question: input.question.unwrap_or_default(),
+        size: input.size.map(show::size_of).unwrap_or_default(),
+        fast: input.fast.unwrap_or_default(),
+        agent: Name::from(agent),
+        model: input.model,
+        extra: input
+            .extra
+            .iter()
+            .map(|(name, value)| (name.clone(), flows::from_json(value)))
+            .collect(),
+    })
+}
+
+/// The run of an id, or of the name that people type.
+pub(super) async fn find(app: &App, name: &str, what: &str) -> Answer<RunId> {
+    if let Ok(id) = name.parse() {
+        return Ok(id);
+    }
+    let found = app.parts.reader.run_of_slug(name.to_owned()).await;
+    found
+        .map_err(read_fails("find a run"))?
+        .ok_or_else(|| unknown(name, what))
+}
+
+pub(super) fn unknown(name: &str, what: &str) -> Refused {
+    not_found("unknown_run", "run", name, what).hint("`partita run list` lists them")
+}
+
+pub(super) async fn read(app: &App, name: &str, what: &str) -> Answer<store::RunDetail> {
+    let id = find(app, name, what).await?;
+    let found = app.parts.reader.run(id).await.map_err(read_fails("show a run"))?;
+    found.ok_or_else(|| unknown(name, what))
+}
+
+/// A run with its steps, tasks and questions, all of the same moment.
+#[utoipa::path(get, path = "/api/runs/{id}", tag = "runs", params(("id" = String, Path, description = "Its id, or the name that people type.")), responses((status = 200, body = RunDetail), Refused))]
+pub(super) async fn show(State(app): State<App>, Place(name): Place<String>) -> Answer<Json<RunDetail>> {
+    let detail = read(&app, &name, &format!("cannot show the run `{name}`")).await?;
+    show::run_detail(detail).map(Json).map_err(unshown)
+}
+
+/// Ends a run: what is under way is stopped.
+#[utoipa::path(post, path = "/api/runs/{id}/cancel", tag = "runs", params(("id" = String, Path)), responses((status = 204), Refused))]
+pub(super) async fn cancel(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Place(name): Place<String>,
+    keyed: Keyed,
+) -> Answer<StatusCode> {
+    let by = caller.by().to_owned();
+    tell(&app, &name, ("cancel", Input::Cancel { by }), &keyed).await
+}
+
+/// Lets no new task of a run start.
+#[utoipa::path(post, path = "/api/runs/{id}/pause", tag = "runs", params(("id" = String, Path)), responses((status = 204), Refused))]
+pub(super) async fn pause(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Place(name): Place<String>,
+    keyed: Keyed,
+) -> Answer<StatusCode> {
+    let by = caller.by().to_owned();
+    tell(&app, &name, ("pause", Input::Pause { by }), &keyed).await
+}
+
+/// Lets tasks of a run start again.
+#[utoipa::path(post, path = "/api/runs/{id}/resume", tag = "runs", params(("id" = String, Path)), responses((status = 204), Refused))]
+pub(super) async fn resume(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Place(name): Place<String>,
+    keyed: Keyed,
+) -> Answer<StatusCode> {
+    let by = caller.by().to_owned();
+    tell(&app, &name, ("resume", Input::Resume { by }), &keyed).await
+}
+
+/// Does again what failed in a run.
+#[utoipa::path(post, path = "/api/runs/{id}/retry", tag = "runs", params(("id" = String, Path)), responses((status = 204), Refused))]
+pub(super) async fn retry(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Place(name): Place<String>,
+    keyed: Keyed,
+) -> Answer<StatusCode> {
+    let by = caller.by().to_owned();
+    tell(&app, &name, ("retry", Input::Retry { key: None, by }), &keyed).await
+}
+
+/// Brings a wish to a run.
+pub(super) async fn tell(
+    app: &App,
+    name: &str,
+    (verb, input): (&str, Input),
+    keyed: &Keyed,
+) -> Answer<StatusCode> {
+    let what = format!("cannot {verb} the run `{name}`");
+    let run = find(app, name, &what).await?;
+    match app.parts.engine.tell_run(run, input, keyed.receipt(run)).await {
+        Ok(()) | Err(EngineError::Repeated { .. }) => Ok(StatusCode::NO_CONTENT),
+        Err(error) => Err(engine_says(what)(error)),
+    }
+}
