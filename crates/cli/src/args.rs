@@ -5,7 +5,13 @@ use std::path::PathBuf;
 
 /// Conducts coding agents.
 #[derive(Debug, Parser)]
-#[command(name = "partita", version, about, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    name = "partita",
+    version,
+    about,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -50,9 +56,6 @@ pub(crate) enum Command {
     Flows {
         /// Show this one.
         name: Option<String>,
-        /// Check a flow file instead.
-        #[arg(long, value_name = "FILE")]
-        check: Option<PathBuf>,
     },
     /// List agents; probe, log in, import a login.
     Agents {
@@ -185,7 +188,10 @@ pub(crate) struct AskArgs {
     /// A command that must pass before the change counts as done.
     #[arg(long, value_name = "COMMAND")]
     pub(crate) gate: Option<String>,
-    /// Start from this branch, tag or commit instead of what is checked out.
+    /// Start from, or look at, this branch, tag or commit instead of what is checked out.
+    #[arg(long, value_name = "REF")]
+    pub(crate) target: Option<String>,
+    /// What a change is compared with: a branch, tag or commit.
     #[arg(long, value_name = "REF")]
     pub(crate) base: Option<String>,
     /// Another input of the flow; may be repeated.

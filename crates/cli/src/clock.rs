@@ -13,7 +13,10 @@ const STRETCH_MAX: Duration = Duration::from_secs(30);
 
 impl Clock for SystemClock {
     fn now(&self) -> Moment {
-        #[expect(clippy::disallowed_methods, reason = "this is the port that everyone else asks")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is the port that everyone else asks"
+        )]
         let now = SystemTime::now();
         let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         Moment::from_ms(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))

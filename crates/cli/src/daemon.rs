@@ -2,7 +2,6 @@
 //!
 //! Owns: the life of the process. Leaves out: what it is made of (`wiring`).
 
-use crate::args::Cli;
 use crate::error::{CliError, Explain, Result};
 use crate::exit::Exit;
 use crate::home::Home;
@@ -36,20 +35,45 @@ pub(crate) fn start(home: &Home, port: Option<u16>) -> Result<()> {
         command.arg("--port").arg(port.to_string());
     }
     // The daemon must not hold the folder of whoever happened to start it.
-    command.current_dir(&home.path).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::from(log));
+    command
+        .current_dir(&home.path)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::from(log));
     let mut child = command.spawn().explain("cannot start the daemon")?;
     await_ready(&mut child, home)
 }
 
 /// Starts a daemon unless one is running; two that start at once are one.
 pub(crate) fn ensure(home: &Home) -> Result<()> {
-    if matches!(lock::holder(home)?, Holder::Daemon(Some(_))) && home.socket().exists() {
-        return Ok(());
+    let started = match lock::holder(home)? {
+        Holder::Nobody => start(home, None),
+        Holder::Daemon(_) => Ok(()),
+    };
+    match started {
+        Err(error) if error.code != "already_running" => Err(error),
+        Ok(()) | Err(_) => await_socket(home),
     }
-    match start(home, None) {
-        Err(error) if error.code == "already_running" => Ok(()),
-        other => other,
+}
+
+/// A daemon that somebody else has just started holds the home before it listens.
+fn await_socket(home: &Home) -> Result<()> {
+    let socket = home.socket()?;
+    let until = Instant::now() + READY_WITHIN;
+    while std::os::unix::net::UnixStream::connect(&socket).is_err() {
+        if lock::holder(home)? == Holder::Nobody {
+            return Err(not_running(home).hint(format!("the log says more: {}", home.log().display())));
+        }
+        if Instant::now() >= until {
+            return Err(
+                CliError::new(Exit::Daemon, "not_answering", "the daemon does not answer")
+                    .because(format!("nobody listens on {}", socket.display()))
+                    .hint("`partita stop` ends it; the next command starts it anew"),
+            );
+        }
+        std::thread::park_timeout(LOOK_EVERY);
     }
+    Ok(())
 }
 
 fn open_log(home: &Home) -> Result<File> {
@@ -64,7 +88,10 @@ fn open_log(home: &Home) -> Result<File> {
 
 /// Waits for the word on the daemon's standard output: `ready`, or why not.
 fn await_ready(child: &mut Child, home: &Home) -> Result<()> {
-    let output = child.stdout.take().expect("the daemon's standard output is a pipe");
+    let output = child
+        .stdout
+        .take()
+        .expect("the daemon's standard output is a pipe");
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         let mut line = String::new();
@@ -87,7 +114,11 @@ fn await_ready(child: &mut Child, home: &Home) -> Result<()> {
         Some(status) => format!("it ended with {status} before it answered"),
         None => format!("it did not answer within {} seconds", READY_WITHIN.as_secs()),
     };
-    Err(CliError::new(Exit::Daemon, "start_failed", "the daemon did not start").because(because).hint(log))
+    Err(
+        CliError::new(Exit::Daemon, "start_failed", "the daemon did not start")
+            .because(because)
+            .hint(log),
+    )
 }
 
 /// Why a daemon did not start, as it tells whoever started it.
@@ -112,13 +143,29 @@ impl Told {
     }
 
     fn into_error(self, log: String) -> CliError {
-        let exits = [Exit::Failed, Exit::Usage, Exit::NotFound, Exit::Refused, Exit::Invalid, Exit::Machine];
-        let exit = exits.into_iter().find(|exit| exit.code() == self.exit).unwrap_or(Exit::Daemon);
+        let exits = [
+            Exit::Failed,
+            Exit::Usage,
+            Exit::NotFound,
+            Exit::Refused,
+            Exit::Invalid,
+            Exit::Machine,
+        ];
+        let exit = exits
+            .into_iter()
+            .find(|exit| exit.code() == self.exit)
+            .unwrap_or(Exit::Daemon);
         let mut hints = self.hints;
         if hints.is_empty() {
             hints.push(log);
         }
-        CliError { exit, what: self.what, because: self.because, hints, code: self.code }
+        CliError {
+            exit,
+            what: self.what,
+            because: self.because,
+            hints,
+            code: self.code,
+        }
     }
 }
 
@@ -134,8 +181,10 @@ pub(crate) fn stop(home: &Home, wait: Duration) -> Result<bool> {
     let pid = match lock::holder(home)? {
         Holder::Daemon(Some(pid)) => pid,
         Holder::Daemon(None) => {
-            return Err(CliError::new(Exit::Daemon, "starting", "the daemon is just starting")
-                .hint("try again in a moment"));
+            return Err(
+                CliError::new(Exit::Daemon, "starting", "the daemon is just starting")
+                    .hint("try again in a moment"),
+            );
         }
         Holder::Nobody => return Err(not_running(home)),
     };
@@ -163,12 +212,17 @@ pub(crate) fn not_running(home: &Home) -> CliError {
 fn signal(pid: u32, signal: rustix::process::Signal) -> Result<()> {
     let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
     let Some(pid) = pid else {
-        return Err(CliError::new(Exit::Daemon, "bad_pid", "the PID file holds no process number"));
+        return Err(CliError::new(
+            Exit::Daemon,
+            "bad_pid",
+            "the PID file holds no process number",
+        ));
     };
     match rustix::process::kill_process(pid, signal) {
         // Gone between our look and our signal: that is what was wanted.
         Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-        Err(error) => Err(std::io::Error::from(error)).explain(format!("cannot signal process {}", pid.as_raw_nonzero())),
+        Err(error) => Err(std::io::Error::from(error))
+            .explain(format!("cannot signal process {}", pid.as_raw_nonzero())),
     }
 }
 
@@ -199,14 +253,11 @@ pub(crate) fn detach() -> Result<()> {
 /// Tells whoever started us, and lets go of the pipe.
 pub(crate) fn tell_starter(line: &str) -> Result<()> {
     crate::output::raw(&format!("{line}\n"));
-    let nothing = OpenOptions::new().write(true).open("/dev/null").explain("cannot open /dev/null")?;
-    rustix::stdio::dup2_stdout(&nothing).map_err(std::io::Error::from).explain("cannot let go of standard output")
-}
-
-/// The hidden command's own arguments are those of everyone.
-pub(crate) fn port_of(cli: &Cli) -> Option<u16> {
-    match &cli.command {
-        crate::args::Command::Daemon { port } => *port,
-        _ => None,
-    }
+    let nothing = OpenOptions::new()
+        .write(true)
+        .open("/dev/null")
+        .explain("cannot open /dev/null")?;
+    rustix::stdio::dup2_stdout(&nothing)
+        .map_err(std::io::Error::from)
+        .explain("cannot let go of standard output")
 }

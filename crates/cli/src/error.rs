@@ -19,7 +19,13 @@ pub(crate) type Result<T = Exit> = std::result::Result<T, CliError>;
 
 impl CliError {
     pub(crate) fn new(exit: Exit, code: &str, what: impl Display) -> Self {
-        Self { exit, what: what.to_string(), because: Vec::new(), hints: Vec::new(), code: code.to_owned() }
+        Self {
+            exit,
+            what: what.to_string(),
+            because: Vec::new(),
+            hints: Vec::new(),
+            code: code.to_owned(),
+        }
     }
 
     pub(crate) fn because(mut self, because: impl Display) -> Self {

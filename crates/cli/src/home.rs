@@ -18,17 +18,29 @@ pub(crate) struct UserFolders {
 impl UserFolders {
     pub(crate) fn from_environment() -> Result<Self> {
         let of = |variable: &str, fallback: &str| {
-            let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-            let home = || std::env::var_os("HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+            let set = std::env::var_os(variable)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute());
+            let home = || {
+                std::env::var_os("HOME")
+                    .map(PathBuf::from)
+                    .filter(|path| path.is_absolute())
+            };
             set.or_else(|| home().map(|home| home.join(fallback)))
         };
-        match (of("XDG_CONFIG_HOME", ".config"), of("XDG_STATE_HOME", ".local/state")) {
-            (Some(config), Some(state)) => {
-                Ok(Self { config: config.join("partita"), state: state.join("partita") })
-            }
-            _ => Err(CliError::new(Exit::Machine, "no_home", "cannot tell where to keep things")
-                .because("neither HOME nor XDG_STATE_HOME is set to an absolute path")
-                .hint("set HOME, or name a folder with --home")),
+        match (
+            of("XDG_CONFIG_HOME", ".config"),
+            of("XDG_STATE_HOME", ".local/state"),
+        ) {
+            (Some(config), Some(state)) => Ok(Self {
+                config: config.join("partita"),
+                state: state.join("partita"),
+            }),
+            _ => Err(
+                CliError::new(Exit::Machine, "no_home", "cannot tell where to keep things")
+                    .because("neither HOME nor XDG_STATE_HOME is set to an absolute path")
+                    .hint("set HOME, or name a folder with --home"),
+            ),
         }
     }
 
@@ -41,21 +53,42 @@ impl UserFolders {
 /// The home that a command works with: `--home`, else `PARTITA_HOME`, else the project's own if the user listed it,
 /// else the user's.
 pub(crate) fn find(given: Option<&Path>, project: &Path, folders: &UserFolders) -> Result<Home> {
-    let chosen = given.map(Path::to_path_buf).or_else(|| std::env::var_os("PARTITA_HOME").map(PathBuf::from));
+    let chosen = given
+        .map(Path::to_path_buf)
+        .or_else(|| std::env::var_os("PARTITA_HOME").map(PathBuf::from));
     let path = match chosen {
         Some(path) if path.as_os_str().is_empty() => {
             return Err(CliError::new(Exit::Usage, "bad_home", "the home's path is empty"));
         }
-        Some(path) => std::path::absolute(&path).explain(format!("cannot resolve {}", path.display()))?,
-        None => listed_home(project, folders)?.unwrap_or_else(|| folders.state.clone()),
+        Some(path) => resolved(&path)?,
+        None => listed_home(project, folders)?.map_or_else(|| resolved(&folders.state), Ok)?,
     };
     Ok(Home { path })
 }
 
+/// The same text for the same folder, however it was named: links are followed as far as there are folders.
+fn resolved(path: &Path) -> Result<PathBuf> {
+    let path = std::path::absolute(path).explain(format!("cannot resolve {}", path.display()))?;
+    let there = path
+        .ancestors()
+        .find_map(|folder| Some((folder, folder.canonicalize().ok()?)));
+    Ok(match there {
+        Some((folder, real)) => path
+            .strip_prefix(folder)
+            .map_or(path.clone(), |rest| real.join(rest)),
+        None => path,
+    })
+}
+
 fn listed_home(project: &Path, folders: &UserFolders) -> Result<Option<PathBuf>> {
-    let Ok(project) = project.canonicalize() else { return Ok(None) };
+    let Ok(project) = project.canonicalize() else {
+        return Ok(None);
+    };
     let listed = read_registry(folders)?;
-    Ok(project.ancestors().find(|folder| listed.iter().any(|listed| listed == folder)).map(local_home))
+    Ok(project
+        .ancestors()
+        .find(|folder| listed.iter().any(|listed| listed == folder))
+        .map(local_home))
 }
 
 fn local_home(project: &Path) -> PathBuf {
@@ -64,7 +97,11 @@ fn local_home(project: &Path) -> PathBuf {
 
 fn read_registry(folders: &UserFolders) -> Result<Vec<PathBuf>> {
     match std::fs::read_to_string(folders.registry()) {
-        Ok(text) => Ok(text.lines().filter(|line| !line.is_empty()).map(PathBuf::from).collect()),
+        Ok(text) => Ok(text
+            .lines()
+            .filter(|line| !line.is_empty())
+            .map(PathBuf::from)
+            .collect()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error).explain(format!("cannot read {}", folders.registry().display())),
     }
@@ -72,16 +109,23 @@ fn read_registry(folders: &UserFolders) -> Result<Vec<PathBuf>> {
 
 /// Gives a project a home of its own.
 pub(crate) fn list_local(project: &Path, folders: &UserFolders) -> Result<Home> {
-    let project = project.canonicalize().explain(format!("cannot use the folder {}", project.display()))?;
+    let project = project
+        .canonicalize()
+        .explain(format!("cannot use the folder {}", project.display()))?;
     let mut listed = read_registry(folders)?;
     if !listed.contains(&project) {
         listed.push(project.clone());
-        let lines: Vec<String> = listed.iter().map(|path| format!("{}\n", path.display())).collect();
+        let lines: Vec<String> = listed
+            .iter()
+            .map(|path| format!("{}\n", path.display()))
+            .collect();
         private_folder(&folders.config)?;
         let registry = folders.registry();
         std::fs::write(&registry, lines.concat()).explain(format!("cannot write {}", registry.display()))?;
     }
-    Ok(Home { path: local_home(&project) })
+    Ok(Home {
+        path: local_home(&project),
+    })
 }
 
 /// The folder that the daemon keeps everything in.
@@ -105,15 +149,27 @@ impl Home {
     }
 
     /// Computed alike by daemon and clients, also where the path would be too long for the system.
-    pub(crate) fn socket(&self) -> PathBuf {
-        api::socket_path(&self.path)
+    pub(crate) fn socket(&self) -> Result<PathBuf> {
+        let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+        api::socket_path(&self.path, runtime.as_deref()).map_err(|error| {
+            CliError::new(
+                Exit::Machine,
+                "no_socket_path",
+                "the daemon would have no place to listen",
+            )
+            .because(error)
+            .hint("choose a shorter home with --home or PARTITA_HOME")
+        })
     }
 }
 
 /// A folder that only its owner can enter, made with all its parents.
 pub(crate) fn private_folder(path: &Path) -> Result<()> {
     let make = || -> std::io::Result<()> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)?;
         let found = std::fs::metadata(path)?;
         if found.permissions().mode() & 0o077 != 0 {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))?;
@@ -128,7 +184,10 @@ mod tests {
     use super::*;
 
     fn folders(at: &Path) -> UserFolders {
-        UserFolders { config: at.join("config"), state: at.join("state") }
+        UserFolders {
+            config: at.join("config"),
+            state: at.join("state"),
+        }
     }
 
     #[test]
@@ -143,7 +202,11 @@ mod tests {
 
         let made = list_local(&project, &folders).unwrap();
         assert_eq!(made.path, project.join(".partita/home"));
-        assert_eq!(find(None, &project.join("src"), &folders).unwrap().path, folders.state, "no such folder yet");
+        assert_eq!(
+            find(None, &project.join("src"), &folders).unwrap().path,
+            folders.state,
+            "no such folder yet"
+        );
         std::fs::create_dir(project.join("src")).unwrap();
         assert_eq!(find(None, &project.join("src"), &folders).unwrap(), made);
     }
@@ -151,7 +214,9 @@ mod tests {
     #[test]
     fn a_62_a_home_is_for_its_owner_alone() {
         let temp = tempfile::tempdir().unwrap();
-        let home = Home { path: temp.path().join("a/b") };
+        let home = Home {
+            path: temp.path().join("a/b"),
+        };
         home.make().unwrap();
         let mode = std::fs::metadata(&home.path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);

@@ -34,12 +34,15 @@ impl Lock {
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(taken(home, read_pid(&file))),
-                Err(TryLockError::Error(error)) => return Err(error).explain(format!("cannot lock {}", path.display())),
+                Err(TryLockError::Error(error)) => {
+                    return Err(error).explain(format!("cannot lock {}", path.display()));
+                }
             }
             // The holder before us may have removed the file between our opening and our locking it.
             if is_still(&file, &path) {
                 let mut lock = Self { file, path };
-                lock.write_pid().explain(format!("cannot write {}", lock.path.display()))?;
+                lock.write_pid()
+                    .explain(format!("cannot write {}", lock.path.display()))?;
                 return Ok(lock);
             }
         }
@@ -87,7 +90,9 @@ fn open(path: &PathBuf) -> Result<File> {
 }
 
 fn is_still(file: &File, path: &PathBuf) -> bool {
-    let (Ok(ours), Ok(there)) = (file.metadata(), std::fs::metadata(path)) else { return false };
+    let (Ok(ours), Ok(there)) = (file.metadata(), std::fs::metadata(path)) else {
+        return false;
+    };
     (ours.dev(), ours.ino()) == (there.dev(), there.ino())
 }
 
@@ -99,7 +104,10 @@ fn read_pid(mut file: &File) -> Option<u32> {
 }
 
 fn taken(home: &Home, pid: Option<u32>) -> CliError {
-    let who = pid.map_or_else(|| "a process that is just starting".to_owned(), |pid| format!("process {pid}"));
+    let who = pid.map_or_else(
+        || "a process that is just starting".to_owned(),
+        |pid| format!("process {pid}"),
+    );
     CliError::new(Exit::Daemon, "already_running", "a daemon is running already")
         .because(format!("{who} holds {}", home.path.display()))
         .hint("see it with `partita status`, end it with `partita stop`")
@@ -110,7 +118,9 @@ mod tests {
     use super::*;
 
     fn home(temp: &tempfile::TempDir) -> Home {
-        Home { path: temp.path().to_path_buf() }
+        Home {
+            path: temp.path().to_path_buf(),
+        }
     }
 
     #[test]
@@ -120,7 +130,10 @@ mod tests {
         let lock = Lock::take(&home).unwrap();
         let refused = Lock::take(&home).unwrap_err();
         assert_eq!(refused.exit, Exit::Daemon);
-        assert!(refused.because[0].starts_with(&format!("process {} holds", std::process::id())), "{refused:?}");
+        assert!(
+            refused.because[0].starts_with(&format!("process {} holds", std::process::id())),
+            "{refused:?}"
+        );
         assert_eq!(holder(&home).unwrap(), Holder::Daemon(Some(std::process::id())));
         lock.remove();
         assert_eq!(holder(&home).unwrap(), Holder::Nobody);

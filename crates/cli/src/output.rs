@@ -68,7 +68,8 @@ pub(crate) fn note(text: impl AsRef<str>) {
 
 /// A JSON value as data.
 pub(crate) fn json<T: serde::Serialize>(value: &T) {
-    let text = serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
+    let text =
+        serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
     line(text);
 }
 
@@ -111,24 +112,45 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn of(heads: &[&str]) -> Self {
-        Self { rows: vec![heads.iter().map(|head| ((*head).to_owned(), Tone::Faint)).collect()] }
+        Self {
+            rows: vec![
+                heads
+                    .iter()
+                    .map(|head| ((*head).to_owned(), Tone::Faint))
+                    .collect(),
+            ],
+        }
     }
 
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = (String, Tone)>) {
-        self.rows.push(cells.into_iter().map(|(text, tone)| (safe_line(&text), tone)).collect());
+        self.rows.push(
+            cells
+                .into_iter()
+                .map(|(text, tone)| (safe_line(&text), tone))
+                .collect(),
+        );
     }
 
     pub(crate) fn print(&self) {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let width = |column: usize| {
-            self.rows.iter().filter_map(|row| row.get(column)).map(|(text, _)| text.chars().count()).max().unwrap_or(0)
+            self.rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|(text, _)| text.chars().count())
+                .max()
+                .unwrap_or(0)
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         for row in &self.rows {
             let mut shown = String::new();
             for (column, (text, tone)) in row.iter().enumerate() {
                 let is_last = column + 1 == row.len();
-                let padding = if is_last { 0 } else { widths[column] + 2 - text.chars().count() };
+                let padding = if is_last {
+                    0
+                } else {
+                    widths[column] + 2 - text.chars().count()
+                };
                 shown.push_str(&tone.paint(text));
                 shown.push_str(&" ".repeat(padding));
             }

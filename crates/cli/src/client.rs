@@ -1,0 +1,184 @@
+//! The daemon, as commands call it: the typed client, with its errors in the words that people are told.
+
+use crate::error::{CliError, Result};
+use crate::exit::Exit;
+use crate::home::Home;
+use api::{
+    Client, ClientError, FeedAsk, NewProject, Page, PageAsk, Problem, Project, ProjectId, Run, RunDetail,
+    RunFilter, RunId, RunStatus, Topic, WorkUnit,
+};
+use std::ops::Deref;
+use std::path::Path;
+
+/// Items of one page, where all of them are wanted.
+const PAGE: u32 = 500;
+
+/// The daemon of a home.
+#[derive(Clone, Debug)]
+pub(crate) struct Daemon {
+    client: Client,
+}
+
+impl Deref for Daemon {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl Daemon {
+    pub(crate) fn at(home: &Home) -> Result<Self> {
+        Ok(Self {
+            client: Client::over_socket(home.socket()?)?,
+        })
+    }
+
+    /// The project of a folder; the folder becomes one when it is none.
+    pub(crate) async fn project(&self, folder: &Path) -> Result<Project> {
+        let path = folder.display().to_string();
+        let known = self
+            .projects()
+            .await?
+            .items
+            .into_iter()
+            .find(|project| project.path == path);
+        match known {
+            Some(project) => Ok(project),
+            None => Ok(self.add_project(&NewProject { path, name: None }).await?),
+        }
+    }
+
+    pub(crate) async fn project_of(&self, id: ProjectId) -> Result<Project> {
+        let known = self
+            .projects()
+            .await?
+            .items
+            .into_iter()
+            .find(|project| project.id == id);
+        known.ok_or_else(|| {
+            CliError::new(
+                Exit::NotFound,
+                "unknown_project",
+                "the run's project is no longer listed",
+            )
+            .hint("`partita init` in its folder lists it again")
+        })
+    }
+
+    /// All work units.
+    pub(crate) async fn all_units(&self) -> Result<Page<WorkUnit>> {
+        let mut ask = PageAsk {
+            cursor: None,
+            limit: Some(PAGE),
+        };
+        let mut items = Vec::new();
+        loop {
+            let page = self.work_units(None, &ask).await?;
+            items.extend(page.items);
+            match page.next {
+                Some(next) => ask.cursor = Some(next),
+                None => return Ok(Page::whole(items)),
+            }
+        }
+    }
+
+    /// The newest runs.
+    pub(crate) async fn newest_runs(&self, filter: &RunFilter, limit: u32) -> Result<Page<Run>> {
+        Ok(self
+            .runs(
+                filter,
+                &PageAsk {
+                    cursor: None,
+                    limit: Some(limit.clamp(1, PAGE)),
+                },
+            )
+            .await?)
+    }
+
+    /// Shows runs as they change, until all of them have ended.
+    pub(crate) async fn watch(
+        &self,
+        ids: &[RunId],
+        show: &mut (dyn FnMut(&[RunDetail]) + Send),
+    ) -> Result<Vec<RunDetail>> {
+        let topics = vec![Topic::Runs, Topic::Attention];
+        let run = if let [only] = ids { Some(*only) } else { None };
+        let mut feed = self.client.feed(FeedAsk {
+            topics,
+            run,
+            ..FeedAsk::default()
+        });
+        // Listening before looking: what happens in between is seen twice rather than not at all.
+        feed.open().await?;
+        let mut runs = Vec::with_capacity(ids.len());
+        for id in ids {
+            runs.push(self.run(*id).await?);
+        }
+        show(&runs);
+        while runs.iter().any(|run| run.run.status == RunStatus::Running) {
+            let item = feed.next().await?;
+            let Some(at) = runs
+                .iter()
+                .position(|run| item.frame.run_id() == Some(run.run.id))
+            else {
+                continue;
+            };
+            if item.frame.position() <= runs[at].position {
+                continue;
+            }
+            runs[at] = self.run(runs[at].run.id).await?;
+            show(&runs);
+        }
+        Ok(runs)
+    }
+}
+
+impl From<ClientError> for CliError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::NotRunning { socket, because } => {
+                Self::new(Exit::Daemon, "not_running", "no daemon is running")
+                    .because(format!("{}: {because}", socket.display()))
+                    .hint("start it with `partita start`")
+            }
+            ClientError::Timeout => Self::new(Exit::Daemon, "timeout", "the daemon did not answer in time")
+                .hint("`partita logs` shows what it is doing"),
+            ClientError::Lost(because) => {
+                Self::new(Exit::Daemon, "lost", "the daemon went away before it answered")
+                    .because(because)
+                    .hint("what was asked may have happened; look before you ask again")
+            }
+            ClientError::Problem(problem) => from_problem(*problem),
+            ClientError::Protocol(because) => {
+                Self::new(Exit::Daemon, "protocol", "the daemon is not understood")
+                    .because(because)
+                    .hint("a daemon of another version runs: `partita stop`, then try again")
+            }
+        }
+    }
+}
+
+fn from_problem(problem: Problem) -> CliError {
+    let exit = match (problem.code.as_str(), problem.status) {
+        ("agent_missing" | "agent_logged_out" | "agent_unenforceable" | "full", _) => Exit::Machine,
+        ("no_agent" | "agent_ambiguous", _) => Exit::Usage,
+        ("invalid_flow" | "definition_invalid", _) => Exit::Invalid,
+        (_, 404) => Exit::NotFound,
+        (_, 409) => Exit::Refused,
+        (_, 400 | 422) => Exit::Usage,
+        (_, 507) => Exit::Machine,
+        (_, _) => Exit::Failed,
+    };
+    let mut told = CliError::new(exit, &problem.code, problem.detail);
+    if let Some(because) = problem.because {
+        told = told.because(because);
+    }
+    for wrong in problem.errors {
+        told = told.because(format!("{}: {}", wrong.at, wrong.detail));
+    }
+    if let Some(hint) = problem.hint {
+        told = told.hint(hint);
+    }
+    told
+}

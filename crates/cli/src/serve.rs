@@ -1,0 +1,131 @@
+//! The daemon from its first breath to its last: locked, joined, listening, told to stop, drained.
+
+use crate::context::Context;
+use crate::daemon::{self, READY, Told};
+use crate::error::{CliError, Explain, Result};
+use crate::exit::Exit;
+use crate::lock::Lock;
+use crate::wiring::{self, Joined};
+use engine::Health;
+use server::{Listener, Token, bind_tcp, bind_unix, serve};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long what is under way may take to end when the daemon is told to stop.
+const DRAIN_WITHIN: Duration = Duration::from_secs(20);
+
+/// Runs the daemon in this process, which somebody started for it.
+pub(crate) async fn run(context: &Context, port: Option<u16>) -> Result {
+    daemon::detach()?;
+    start_log();
+    match live(context, port).await {
+        Ok(exit) => Ok(exit),
+        Err(error) => {
+            tracing::error!(error = %error.shown(), "the daemon does not start");
+            let told = serde_json::to_string(&Told::of(&error)).unwrap_or_default();
+            daemon::tell_starter(&told)?;
+            Err(error)
+        }
+    }
+}
+
+/// The log is this process's standard error, which its starter pointed at the file.
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("PARTITA_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+}
+
+async fn live(context: &Context, port: Option<u16>) -> Result {
+    let home = &context.home;
+    home.make()?;
+    let lock = Lock::take(home)?;
+    tracing::info!(pid = std::process::id(), home = %home.path.display(), "started");
+    let Joined { app, engine, store } = wiring::join(home, &context.folders, &context.config()?).await?;
+    let socket = home.socket()?;
+    let cannot_listen = |error: &dyn std::fmt::Display| {
+        CliError::new(Exit::Daemon, "cannot_listen", "the daemon cannot listen").because(error)
+    };
+    let mut listeners = vec![Listener::Unix(
+        bind_unix(&socket).map_err(|error| cannot_listen(&error))?,
+    )];
+    if let Some(port) = port {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let tcp = bind_tcp(address)
+            .await
+            .map_err(|error| cannot_listen(&error).hint("choose another port"))?;
+        let (secret, token) = Token::fresh().explain("the system gives no randomness")?;
+        let path = home.path.join("token");
+        write_private(&path, &secret).explain(format!("cannot write {}", path.display()))?;
+        listeners.push(Listener::Tcp(tcp, token));
+    }
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(serve(app.clone(), listeners, async move {
+        // A sender that is gone says the same.
+        let _ = stopped.await;
+    }));
+    daemon::tell_starter(READY)?;
+    let exit = wait_for_the_end(&engine).await?;
+    tracing::info!("stopping");
+    if tokio::time::timeout(DRAIN_WITHIN, engine.drain()).await.is_err() {
+        tracing::warn!("not everything under way ended in time; its guards end it");
+    }
+    app.stop();
+    let _ = stop.send(());
+    match serving.await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "the server ended badly"),
+        Err(error) => tracing::error!(%error, "the server broke"),
+    }
+    store.close().await;
+    remove(&socket);
+    tracing::info!("stopped");
+    lock.remove();
+    Ok(exit)
+}
+
+/// A signal ends the daemon gently; a store that is down ends it at once, for the next to read what the disk holds.
+async fn wait_for_the_end(engine: &engine::Engine) -> Result {
+    let listen = |kind: SignalKind| signal(kind).explain("cannot listen for signals");
+    let mut term = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    let mut hangup = listen(SignalKind::hangup())?;
+    let mut health = engine.health();
+    let is_down = health.wait_for(|health| matches!(health, Health::Down(_)));
+    tokio::select! {
+        biased;
+        _ = term.recv() => Ok(Exit::Success),
+        _ = interrupt.recv() => Ok(Exit::Success),
+        _ = hangup.recv() => Ok(Exit::Success),
+        down = is_down => {
+            let why = down.map(|health| format!("{:?}", *health)).unwrap_or_default();
+            tracing::error!(why, "the store is down; the next start reads what the disk holds");
+            std::process::abort();
+        }
+    }
+}
+
+fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+fn remove(path: &std::path::Path) {
+    if let Err(error) = std::fs::remove_file(path)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(%error, path = %path.display(), "stays behind");
+    }
+}

@@ -1,0 +1,71 @@
+//! What the machine lacks: each a clear answer, nothing lost.
+
+use crate::env::TestEnv;
+use serde_json::json;
+
+#[test]
+fn f_39_an_agent_that_is_not_there_is_refused_before_anything_is_made() {
+    let mut env = TestEnv::new();
+    env.make_repository();
+    env.write_user_file(
+        ".config/partita/agents.toml",
+        "[agents.ghost]\ndialect = \"acp\"\nprogram = \"no-such-program\"\ninstall = \"install it so\"\n",
+    );
+    env.set("PARTITA_LOG", "debug");
+    let given = env.run(&["run", "review", "--agent", "ghost"]);
+    assert_eq!(given.code, 7, "{given:#?}");
+    assert!(given.err.contains("no-such-program"), "{given:#?}");
+    assert!(given.err.contains("hint:"), "{given:#?}");
+    assert_eq!(env.run(&["run", "list", "--json"]).json()["items"], json!([]));
+    assert_eq!(
+        env.run(&["worktree", "list", "--json"]).json()["items"],
+        json!([])
+    );
+}
+
+#[test]
+fn s4_23_an_unknown_agent_is_refused_and_the_known_are_named() {
+    let env = TestEnv::new();
+    env.make_repository();
+    let given = env.run(&["run", "review", "--agent", "nobody"]);
+    assert_ne!(given.code, 0, "{given:#?}");
+    assert!(
+        given.err.contains("nobody") && given.err.contains("claude"),
+        "{given:#?}"
+    );
+}
+
+#[test]
+fn no_agent_chosen_and_none_able_says_how_to_get_one() {
+    let mut env = TestEnv::new();
+    env.make_repository();
+    // Only what the system itself brings: no agent is installed there.
+    env.set("PATH", "/usr/bin:/bin");
+    let given = env.run(&["run", "review"]);
+    assert_eq!(given.code, 2, "{given:#?}");
+    assert!(
+        given.err.contains("hint:") && given.err.contains("demo"),
+        "{given:#?}"
+    );
+}
+
+#[test]
+fn s3_04_a_folder_without_git_can_be_worked_on() {
+    let env = TestEnv::new();
+    std::fs::write(env.project().join("notes.txt"), "one\n").unwrap();
+    env.script("[[scene]]\ndo = [{ answer = { summary = \"Nothing.\", findings = [] } }]\n");
+    let shown = env
+        .run(&["run", "review", "--agent", "rehearsal", "--json"])
+        .json();
+    assert_eq!(shown["status"], "completed", "{shown:#}");
+    assert!(!env.project().join(".git").exists());
+}
+
+#[test]
+fn an_unknown_flow_names_the_nearest() {
+    let env = TestEnv::new();
+    env.make_repository();
+    let given = env.run(&["run", "reveiw", "--agent", "rehearsal"]);
+    assert_eq!(given.code, 4, "{given:#?}");
+    assert!(given.err.contains("review"), "{given:#?}");
+}
