@@ -125,12 +125,22 @@ impl Keeper {
                 clock.sleep_until(clock.now().plus_ms(FULL_PAUSE_MS)).await;
             }
             CommitError::Down(why) => {
-                self.shared.set_health(Health::Down(why));
-                // Only a new process helps; until it comes, nothing more is decided here.
-                std::future::pending::<()>().await;
+                self.shared.set_health(Health::Down(why.clone()));
+                self.refuse_everything(&why).await;
             }
             CommitError::Conflict(_) | CommitError::Repeated { .. } | CommitError::KeyReused => {}
         }
+    }
+
+    /// Only a new process helps; until it comes, nothing more is decided here, and whoever asks is told.
+    async fn refuse_everything(&mut self, why: &str) {
+        while let Some(message) = self.next_message().await {
+            if let Message::Command(command) = message {
+                // Whoever asked may have left.
+                let _ = command.answer.send(Err(EngineError::Down(why.to_owned())));
+            }
+        }
+        std::future::pending().await
     }
 
     /// What the board must be told once these events are stored, in the order in which it happened.

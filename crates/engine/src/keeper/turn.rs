@@ -118,11 +118,9 @@ impl Keeper {
         let input = match &report {
             Report::Spawned { .. } => None,
             Report::Ended { task, ending, usage } => {
-                let effort = Effort::Task(*task);
-                if let Some(Handle::Task { key, .. } | Handle::Burial { key }) =
-                    self.under_way.remove(&effort)
-                {
-                    turn.ended.insert(key);
+                self.under_way.remove(&Effort::Task(*task));
+                if self.run().live().contains(task) {
+                    turn.ended.insert(self.run().tasks()[task].key.clone());
                 }
                 Some(Input::TaskEnded {
                     task: *task,

@@ -58,7 +58,10 @@ impl Outside {
             definitions: Arc::new(FakeDefinitions::new(&self.book, life)),
             transcripts: Arc::new(FakeTranscripts::default()),
             clock,
-            ids: Arc::new(move || u128::from(ids.fetch_add(1, Ordering::Relaxed) + 1) << 64),
+            ids: Arc::new(move || {
+                let number = ids.fetch_add(1, Ordering::Relaxed) + 1;
+                u128::from(number) << 64 | u128::from(Rng::new(number).next())
+            }),
         }
     }
 }

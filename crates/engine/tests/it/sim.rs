@@ -86,7 +86,12 @@ fn worlds() {
 fn many(seeds: impl Iterator<Item = u64>) -> Result<Hits, String> {
     let mut hits = Hits::new();
     for seed in seeds {
-        let of_world = one(seed).map_err(|broken| format!("SIM_SEED={seed}: {broken}"))?;
+        let begun = std::time::Instant::now(); eprintln!("AT {seed}");
+        let of_world = one(seed);
+        if begun.elapsed().as_millis() > 200 {
+            println!("SLOW seed={seed} {:?}", begun.elapsed());
+        }
+        let of_world = of_world.map_err(|broken| format!("SIM_SEED={seed}: {broken}"))?;
         of_world
             .into_iter()
             .for_each(|(what, times)| *hits.entry(what).or_default() += times);

@@ -303,8 +303,11 @@ impl World {
         let mut health = engine.health();
         loop {
             positions.mark_unchanged();
-            if let Some(outcome) = self.look(&engine, &clock).await {
-                return outcome;
+            let looked = tokio::time::timeout(Duration::from_secs(3_600), self.look(&engine, &clock)).await;
+            match looked {
+                Ok(Some(outcome)) => return outcome,
+                Ok(None) => {}
+                Err(_) => return Outcome::Stuck("answers: a request got none".to_owned()),
             }
             let next = self.deeds.first().map_or(BEGIN.plus_ms(BOUND_MS), |(at, _)| *at);
             tokio::select! {
@@ -325,10 +328,14 @@ impl World {
             if matches!(deed, Deed::Drain | Deed::Die) {
                 return self.stop(engine, &deed).await;
             }
-            if self.do_deed(engine, &deed).await == Some(false) {
+            if deed.is_owed() {
+                // Who asked for it asks again unless told that it is done: the daemon may die meanwhile.
                 let again = clock.now().plus_ms(1_000);
-                self.deeds.push((again, deed));
+                self.deeds.push((again, deed.clone()));
                 self.deeds.sort_by_key(|(at, _)| *at);
+            }
+            if self.do_deed(engine, &deed).await == Some(true) {
+                self.deeds.retain(|(_, other)| *other != deed);
             }
             self.memory.read(&self.outside);
         }
@@ -401,7 +408,9 @@ impl World {
 
     /// None when it came to nothing, false when it is to be tried again.
     async fn do_deed(&mut self, engine: &Engine, deed: &Deed) -> Option<bool> {
+        let is_set_up = self.memory.board.slots != Board::default().slots;
         let result = match deed {
+            Deed::Run(..) | Deed::Unit(..) if !is_set_up => return Some(false),
             Deed::Project => {
                 let input = BoardInput::AddProject {
                     project: PROJECT,
