@@ -73,6 +73,7 @@ fn resolved(path: &Path) -> Result<PathBuf> {
         .ancestors()
         .find_map(|folder| Some((folder, folder.canonicalize().ok()?)));
     Ok(match there {
+        Some((folder, real)) if folder == path => real,
         Some((folder, real)) => path
             .strip_prefix(folder)
             .map_or(path.clone(), |rest| real.join(rest)),

@@ -104,6 +104,14 @@ impl Places {
             ));
         }
         let project = self.project(&plan.project).await?;
+        // A file whose content is right may still look changed to git by its time alone.
+        let refresh = project
+            .checkout_call(&self.git)?
+            .args(["update-index", "-q", "--really-refresh"]);
+        refresh
+            .limit(self.limits.checkout)
+            .run("look at the checkout's files")
+            .await?;
         let call = project
             .checkout_call(&self.git)?
             .args(["read-tree", "-m", "-u", "--end-of-options"]);

@@ -184,8 +184,9 @@ pub(crate) fn print_summary(run: &RunDetail) {
                         sum.2 + change.deletions,
                     )
                 });
+        let word = if files == 1 { "file" } else { "files" };
         output::line(format!(
-            "  branch:  {branch}  ({files} files changed, +{plus} -{minus})"
+            "  branch:  {branch}  ({files} {word} changed, +{plus} -{minus})"
         ));
     }
     let cost = usage.cost_micros.map_or_else(

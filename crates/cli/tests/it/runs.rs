@@ -99,7 +99,10 @@ fn s4_25_s3_46_a_run_that_was_killed_in_its_middle_finishes_and_does_nothing_twi
             .iter()
             .find(|task| task["step_key"] == "change")
             .cloned();
-        task.is_some_and(|task| task["state"] == "running" && task["pid"].is_u64())
+        let is_begun = walk(&env.home().join("worktrees"))
+            .iter()
+            .any(|path| path.ends_with("tree/half-done.txt"));
+        is_begun && task.is_some_and(|task| task["state"] == "running" && task["pid"].is_u64())
     };
     await_that(half_done, "the change is being made");
     let first = show();
