@@ -9,6 +9,7 @@ use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 
 const DAY_MS: u64 = 86_400_000;
+const MINUTE_MS: u64 = 60_000;
 /// A reset farther away than this was misread.
 const HORIZON_MS: u64 = 400 * DAY_MS;
 
@@ -271,7 +272,10 @@ fn date_and_time(words: &[String], now: Moment, zone: &TimeZone) -> Option<Momen
             .ok()?
             .timestamp()
             .as_millisecond();
-        u64::try_from(ms).ok().map(Moment::from_ms)
+        let told = Moment::from_ms(u64::try_from(ms).ok()?);
+        // Told to the minute. Within that minute the reset may still be to come, and is over with it.
+        let end = told.plus_ms(MINUTE_MS);
+        Some(if told <= now && now < end { end } else { told })
     };
     match day {
         Day::Any => on(today)

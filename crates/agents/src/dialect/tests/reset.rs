@@ -80,6 +80,15 @@ fn words_are_understood() {
 }
 
 #[test]
+fn a_reset_told_to_the_minute_is_over_with_that_minute_not_a_day_later() {
+    let text = "You've hit your usage limit. Try again at 12:00 PM.";
+    let at = |ms| reset_of(text, NOW.plus_ms(ms), &TimeZone::UTC).map(|moment| moment.ms_since(NOW));
+    assert_eq!(at(0), Some(MINUTE));
+    assert_eq!(at(MINUTE - 1), Some(MINUTE));
+    assert_eq!(at(MINUTE), Some(DAY));
+}
+
+#[test]
 fn a_zone_that_is_named_counts_where_the_machine_knows_it() {
     let expected = if TimeZone::get("America/New_York").is_ok() {
         8 * HOUR
