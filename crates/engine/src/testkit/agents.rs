@@ -136,6 +136,12 @@ impl Machine {
             .collect()
     }
 
+    /// Whether a task's process is alive.
+    #[must_use]
+    pub fn is_alive(&self, task: TaskId) -> bool {
+        lock(&self.state).alive.contains_key(&task)
+    }
+
     /// How many processes are alive.
     #[must_use]
     pub fn alive(&self) -> usize {

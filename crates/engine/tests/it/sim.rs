@@ -86,7 +86,8 @@ fn worlds() {
 fn many(seeds: impl Iterator<Item = u64>) -> Result<Hits, String> {
     let mut hits = Hits::new();
     for seed in seeds {
-        let begun = std::time::Instant::now(); eprintln!("AT {seed}");
+        let begun = std::time::Instant::now();
+
         let of_world = one(seed);
         if begun.elapsed().as_millis() > 200 {
             println!("SLOW seed={seed} {:?}", begun.elapsed());

@@ -89,6 +89,14 @@ impl Faults {
                     Event::Run(RunEvent::Completed { .. } | RunEvent::Failed { .. } | RunEvent::Cancelled)
                 )
             };
+            for event in &append.events {
+                if let Event::Run(RunEvent::TaskEnded { task, .. }) = event
+                    && self.machine.is_alive(*task)
+                {
+                    self.machine
+                        .accuse(format!("alive: task {task} ends while its process is alive"));
+                }
+            }
             if append.events.iter().any(is_end) && !self.machine.alive_of(run).is_empty() {
                 self.machine
                     .accuse(format!("alive: run {run} ends while processes of it are alive"));

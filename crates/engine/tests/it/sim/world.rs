@@ -326,7 +326,10 @@ impl World {
         while self.deeds.first().is_some_and(|(at, _)| *at <= clock.now()) {
             let (_, deed) = self.deeds.remove(0);
             if matches!(deed, Deed::Drain | Deed::Die) {
-                return self.stop(engine, &deed).await;
+                if let Some(outcome) = self.stop(engine, &deed).await {
+                    return Some(outcome);
+                }
+                continue;
             }
             if deed.is_owed() {
                 // Who asked for it asks again unless told that it is done: the daemon may die meanwhile.
@@ -521,7 +524,9 @@ impl World {
                 };
                 self.hit(what);
             }
-            if let (Choice::Retry, Some(was)) = (choice, self.moved.remove(&run)) {
+            if choice == Choice::Retry
+                && let Some(was) = self.moved.remove(&run)
+            {
                 let slug = self.memory.runs[&run].start().slug.clone();
                 self.outside.git.move_branch(&slug, was);
             }

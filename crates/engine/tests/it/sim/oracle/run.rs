@@ -356,7 +356,8 @@ impl Known {
 
     fn completed(&mut self, key: &StepKey, output: &Value, change: Option<&Change>) -> Result<(), String> {
         let plan = self.plan_of(key).clone();
-        if plan.kind != StepKind::Approval {
+        // A task was judged when it was ordered: what it needs may have been opened again since.
+        if matches!(plan.kind, StepKind::Fold | StepKind::Merge) {
             self.begins(key)?;
         }
         if plan.kind.has_task() {
