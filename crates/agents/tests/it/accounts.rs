@@ -1,7 +1,7 @@
 //! Logins: into an account, into a task, and back when the task renewed them.
 
-use agents::{LoginState, import, keep_token};
 use crate::common::*;
+use agents::{LoginState, import, keep_token};
 use engine::ports::Agents;
 use std::path::Path;
 

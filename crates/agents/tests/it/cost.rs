@@ -1,7 +1,7 @@
 //! What starting costs, in each way of bounding. Run by hand: `cargo test -p agents --test it cost -- --ignored --nocapture`.
 
-use agents::Confined;
 use crate::common::*;
+use agents::Confined;
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! What a task can touch, tried from inside: in every sandbox, as far as each goes.
 
-use agents::{Confined, Sandbox};
 use crate::common::*;
+use agents::{Confined, Sandbox};
 use domain::{Access, Network};
 use engine::ports::{Agents, BeginError, TaskFile};
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! The command line as its users meet it: the real program, a home of its own, an environment with nothing in it.
 
+#![expect(clippy::unwrap_used, reason = "a test says what it believes, and a note to whoever reads its failure")]
+
 mod bad_flows;
 mod env;
 mod lifecycle;

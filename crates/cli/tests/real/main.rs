@@ -1,14 +1,85 @@
 //! The real agents, the real program, a scripted model. Runs where the pinned agents are installed; `check` installs
 //! them and names this layer as skipped where it cannot.
 
+#![expect(clippy::unwrap_used, reason = "a test says what it believes")]
+
 #[path = "../it/env.rs"]
-#[expect(dead_code, reason = "the same user as in the other tests, of whom these need less")]
+#[expect(
+    dead_code,
+    reason = "the same user as in the other tests, of whom these need less"
+)]
 mod env;
 mod script;
 mod world;
 
 mod access;
+mod faults;
 mod fix;
 mod limits;
 mod review;
 mod stop;
+mod together;
+
+/// Every case for every agent, each under a name of its own; `$more` is what holds for this agent only.
+macro_rules! cases {
+    ($($module:ident $agent:ident { $($more:tt)* })*) => { $(
+        mod $module {
+            use crate::{access, faults, fix, limits, review, stop, together, world::$agent};
+
+            #[test]
+            fn review_completes_with_a_report() {
+                review::completes_with_a_report(&$agent);
+            }
+
+            #[test]
+            fn fix_changes_a_file_on_a_branch() {
+                fix::changes_a_file_on_a_branch(&$agent);
+            }
+
+            #[test]
+            fn read_leaves_no_trace() {
+                access::read_leaves_no_trace(&$agent);
+            }
+
+            #[test]
+            fn a_cut_stream_and_a_500_end_in_success() {
+                faults::a_cut_stream_and_a_500_end_in_success(&$agent);
+            }
+
+            #[test]
+            fn cancel_leaves_no_process() {
+                stop::cancel_leaves_no_process(&$agent);
+            }
+
+            #[test]
+            fn two_runs_of_four_never_mix() {
+                together::transcripts_never_mix(&$agent);
+            }
+
+            #[test]
+            $($more)*
+        }
+    )* };
+}
+
+cases! {
+    claude CLAUDE {
+        fn a_limit_parks_and_wakes() { limits::parks_and_wakes_by_itself(&CLAUDE, 3); }
+    }
+    codex CODEX {
+        fn a_limit_parks_and_wakes() { limits::parks_and_wakes_by_itself(&CODEX, 3); }
+    }
+    gemini GEMINI {
+        fn a_limit_parks_and_wakes() { limits::parks_and_wakes_by_itself(&GEMINI, 6); }
+    }
+    opencode OPENCODE {
+        fn a_silent_limit_ends_in_another_try() {
+            limits::in_silence_ends_the_task_and_the_next_try_completes(&OPENCODE);
+        }
+    }
+    qwen QWEN {
+        fn a_silent_limit_ends_in_another_try() {
+            limits::in_silence_ends_the_task_and_the_next_try_completes(&QWEN);
+        }
+    }
+}

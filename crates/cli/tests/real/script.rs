@@ -33,6 +33,8 @@ pub(crate) fn fix() -> Value {
             "places": [{ "title": "It subtracts.", "file": "sum.sh", "line": 2, "quote": "echo $(($1 - $2))" }],
         } }] },
         { "match": "# Mend a defect", "turns": [
+            // Some write only what they have read.
+            { "read": { "path": "sum.sh" } },
             { "write": { "path": "sum.sh", "content": crate::world::MENDED } },
             { "text": "It adds now." },
         ] },
@@ -49,4 +51,16 @@ fn finding() -> Value {
         "quote": "echo $(($1 - $2))",
         "explanation": "sum.sh 2 3 prints -1.",
     })
+}
+
+/// One conversation with whoever is told to look around.
+pub(crate) fn look(turns: &[Value]) -> Value {
+    json!({ "conversations": [{ "match": "# Look around", "turns": turns }] })
+}
+
+/// A flow for it: one task that reads, and `more` about its step.
+pub(crate) fn look_step(more: &str) -> String {
+    format!(
+        "[[step]]\nid = \"look\"\nkind = \"agent\"\nprompt = \"# Look around\\n\\n{{{{ input.question }}}}\"\n{more}\n"
+    )
 }
