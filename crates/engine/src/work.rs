@@ -384,8 +384,13 @@ async fn settle_account(shared: &Arc<Shared>, agent: &Name, ending: Ending) -> E
         }
         Ending::Completed { .. } => {
             let account = shared.account(agent);
-            let is_limited = shared.board().accounts.contains_key(&account);
-            if is_limited {
+            let now = shared.ports.clock.now();
+            let is_over = shared
+                .board()
+                .accounts
+                .get(&account)
+                .is_some_and(|limit| limit.until <= now);
+            if is_over {
                 // The next task that does its work says so again.
                 note(shared, BoardInput::Worked { account }).await;
             }

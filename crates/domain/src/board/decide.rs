@@ -103,7 +103,10 @@ pub fn decide_board(board: &Board, input: BoardInput, now: Moment) -> Result<Vec
             until,
             reason,
         } => limited(board, account, until, reason, now),
-        BoardInput::Worked { account } if !board.accounts.contains_key(&account) => {
+        // Nothing begins before the limit's end, so what ends before it began before the limit and says nothing of it.
+        BoardInput::Worked { account }
+            if board.accounts.get(&account).is_none_or(|limit| limit.until > now) =>
+        {
             return Err(Refusal::NothingToDo);
         }
         BoardInput::Worked { account } => BoardEvent::AccountCleared { account },

@@ -83,35 +83,29 @@ fn instances(run: &Run, step: &PlanStep) -> Vec<PlannedStep> {
 
 /// Steps that need no process: folds are done on the spot, approvals are asked for.
 fn code_steps(run: &Run, standings: &Standings<'_>) -> Vec<RunEvent> {
+    let mut serial = run.attention_serial;
     let mut events = Vec::new();
     for plan in standings.that_are(Standing::Open) {
-        let is_code = match plan.kind {
-            StepKind::Fold | StepKind::Approval => true,
-            StepKind::Agent | StepKind::Command | StepKind::Merge => false,
-        };
-        if !is_code {
-            continue;
-        }
         let waiting = run
             .instances(&plan.id)
             .filter(|(_, step)| matches!(step.state, StepState::Pending { .. }));
-        for (key, _) in waiting {
-            events.push(if plan.kind == StepKind::Fold {
-                RunEvent::StepCompleted {
-                    key: key.clone(),
-                    output: fold(run, plan),
-                    change: None,
-                }
-            } else {
-                request_approval(run, plan, key, events.len())
-            });
+        match plan.kind {
+            StepKind::Fold => events.extend(waiting.map(|(key, _)| RunEvent::StepCompleted {
+                key: key.clone(),
+                output: fold(run, plan),
+                change: None,
+            })),
+            StepKind::Approval => events.extend(waiting.map(|(key, _)| {
+                serial += 1;
+                request_approval(run, plan, key, serial)
+            })),
+            StepKind::Agent | StepKind::Command | StepKind::Merge => {}
         }
     }
     events
 }
 
-fn request_approval(run: &Run, plan: &PlanStep, key: &StepKey, asked_before: usize) -> RunEvent {
-    let serial = run.attention_serial + 1 + u32::try_from(asked_before).unwrap_or(u32::MAX);
+fn request_approval(run: &Run, plan: &PlanStep, key: &StepKey, serial: u32) -> RunEvent {
     RunEvent::AttentionRaised(Box::new(Attention {
         id: AttentionId::of(run.id, serial),
         kind: AttentionKind::Approval,
