@@ -1,0 +1,183 @@
+//! Logging in: a code of the socket becomes a session of a page, and a session alone changes nothing.
+
+use crate::world::{PORT, Reply, TOKEN, World, request};
+use axum::body::Body;
+use axum::http::{Request, header};
+use serde_json::{Value as Json, json};
+
+const ORIGIN: &str = "http://127.0.0.1:7777";
+
+struct Page {
+    cookie: String,
+    token: String,
+}
+
+async fn code(world: &World) -> String {
+    let reply = world.act("/api/login/code").await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+    reply.json()["code"].as_str().unwrap().to_owned()
+}
+
+fn from_page(method: &str, path: &str, body: Option<Json>) -> Request<Body> {
+    let mut request = request(method, path, body);
+    let headers = request.headers_mut();
+    headers.insert(header::HOST, format!("127.0.0.1:{PORT}").parse().unwrap());
+    headers.insert(header::ORIGIN, ORIGIN.parse().unwrap());
+    headers.insert("sec-fetch-site", "same-origin".parse().unwrap());
+    request
+}
+
+fn on(page: &Page, mut request: Request<Body>, with_token: bool) -> Request<Body> {
+    request.headers_mut().insert(
+        header::COOKIE,
+        format!("other=1; {}", page.cookie).parse().unwrap(),
+    );
+    if with_token {
+        request
+            .headers_mut()
+            .insert(api::PAGE_TOKEN_HEADER, page.token.parse().unwrap());
+    }
+    request
+}
+
+async fn log_in(world: &World) -> Page {
+    let code = code(world).await;
+    let reply = world
+        .send_tcp(from_page("POST", "/api/login", Some(json!({"code": code}))))
+        .await;
+    assert_eq!(reply.status, 200, "{reply:?}");
+    let cookie = reply.headers[header::SET_COOKIE].to_str().unwrap();
+    for part in ["HttpOnly", "SameSite=Strict", "Path=/", "partita-7777="] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    Page {
+        cookie: cookie.split(';').next().unwrap().to_owned(),
+        token: reply.json()["page_token"].as_str().unwrap().to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn a_01_a_code_becomes_a_session_once() {
+    let world = World::new().await;
+    let code = code(&world).await;
+    let exchange = || from_page("POST", "/api/login", Some(json!({"code": code})));
+    assert_eq!(world.send_tcp(exchange()).await.status, 200);
+    world.send_tcp(exchange()).await.refused(401, "wrong_code");
+    let by_token = request("POST", "/api/login/code", None);
+    let (mut parts, body) = by_token.into_parts();
+    parts
+        .headers
+        .insert(header::HOST, format!("127.0.0.1:{PORT}").parse().unwrap());
+    parts
+        .headers
+        .insert(header::AUTHORIZATION, format!("Bearer {TOKEN}").parse().unwrap());
+    world
+        .send_tcp(Request::from_parts(parts, body))
+        .await
+        .refused(403, "socket_only");
+}
+
+#[tokio::test]
+async fn a_06_a_session_reads_and_only_its_page_changes() {
+    let world = World::new().await;
+    let page = log_in(&world).await;
+    let read = world
+        .send_tcp(on(&page, from_page("GET", "/api/status", None), false))
+        .await;
+    assert_eq!(read.status, 200);
+    let create = || from_page("POST", "/api/work-units", Some(json!({"chunk": "one"})));
+    world
+        .send_tcp(on(&page, create(), false))
+        .await
+        .refused(403, "page_token_missing");
+    let stolen = Page {
+        token: "f".repeat(64),
+        cookie: page.cookie.clone(),
+    };
+    world
+        .send_tcp(on(&stolen, create(), true))
+        .await
+        .refused(403, "page_token_missing");
+    assert_eq!(world.position().await, 0);
+    assert_eq!(world.send_tcp(on(&page, create(), true)).await.status, 201);
+
+    let renewed = world
+        .send_tcp(on(&page, from_page("GET", "/api/login", None), false))
+        .await
+        .json();
+    let next = Page {
+        token: renewed["page_token"].as_str().unwrap().to_owned(),
+        cookie: page.cookie.clone(),
+    };
+    let patch = || from_page("PATCH", "/api/work-units/one", Some(json!({"priority": 1})));
+    world
+        .send_tcp(on(&page, patch(), true))
+        .await
+        .refused(403, "page_token_missing");
+    assert_eq!(world.send_tcp(on(&next, patch(), true)).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_05_a_cookie_opens_no_feed_for_a_foreign_page() {
+    let world = World::new().await;
+    let page = log_in(&world).await;
+    let upgrade = |origin: Option<&str>| {
+        let mut request = on(&page, from_page("GET", "/api/feed", None), false);
+        let headers = request.headers_mut();
+        headers.remove(header::ORIGIN);
+        headers.remove("sec-fetch-site");
+        headers.insert(header::CONNECTION, "upgrade".parse().unwrap());
+        headers.insert(header::UPGRADE, "websocket".parse().unwrap());
+        headers.insert("sec-websocket-version", "13".parse().unwrap());
+        headers.insert("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==".parse().unwrap());
+        if let Some(origin) = origin {
+            headers.insert(header::ORIGIN, origin.parse().unwrap());
+        }
+        request
+    };
+    for origin in [
+        Some("http://attacker.example"),
+        Some("null"),
+        Some("https://127.0.0.1:7777"),
+        None,
+    ] {
+        world
+            .send_tcp(upgrade(origin))
+            .await
+            .refused(403, "foreign_origin");
+    }
+}
+
+#[tokio::test]
+async fn a_11_a_session_that_was_ended_is_refused_at_once() {
+    let world = World::new().await;
+    let page = log_in(&world).await;
+    let feed = world
+        .raw(world.tcp(), on(&page, from_page("GET", "/api/feed", None), false))
+        .await;
+    assert_eq!(feed.status(), 200);
+    let ended = world
+        .send_tcp(on(&page, from_page("DELETE", "/api/login", None), true))
+        .await;
+    assert_eq!(ended.status, 204);
+    world
+        .send_tcp(on(&page, from_page("GET", "/api/status", None), false))
+        .await
+        .refused(401, "unauthenticated");
+    let rest = tokio::time::timeout(crate::world::PATIENCE, Reply::of(feed))
+        .await
+        .unwrap();
+    assert!(rest.text.contains("logged_out"), "{}", rest.text);
+}
+
+#[tokio::test]
+async fn a_70_guessed_codes_are_slowed_down() {
+    let world = World::new().await;
+    let guess = || from_page("POST", "/api/login", Some(json!({"code": "guess"})));
+    for _ in 0..10 {
+        world.send_tcp(guess()).await.refused(401, "wrong_code");
+    }
+    let slowed = world.send_tcp(guess()).await;
+    slowed.refused(429, "too_many_logins");
+    assert!(slowed.headers.contains_key(header::RETRY_AFTER));
+}

@@ -1,0 +1,20 @@
+//! The server as its clients meet it: in process, over a real socket, and under attack.
+
+#![expect(clippy::unwrap_used, reason = "in a test an `unwrap` is an assertion")]
+
+mod agents;
+mod attacks;
+mod client;
+mod content;
+mod document;
+mod errors;
+mod feed;
+mod fleet;
+mod login;
+mod repeated;
+mod runs;
+mod socket;
+mod status;
+mod websocket;
+mod work_units;
+mod world;
