@@ -120,7 +120,7 @@ pub(crate) struct StopArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum WorkUnitCommand {
     /// Create a work unit.
-    Create(UnitCreateArgs),
+    Create(Box<UnitCreateArgs>),
     /// Show a unit's status, or set it.
     Status {
         /// The unit.

@@ -10,7 +10,7 @@ use api::{NewWorkUnit, UnitPhase, UnitStatus, WorkUnit, WorkUnitOrder, WorkUnitP
 
 pub(crate) async fn carry_out(context: &Context, command: WorkUnitCommand) -> Result {
     match command {
-        WorkUnitCommand::Create(arguments) => create(context, arguments).await,
+        WorkUnitCommand::Create(arguments) => create(context, *arguments).await,
         WorkUnitCommand::Status { chunk, status: None } => show_status(context, &chunk).await,
         WorkUnitCommand::Status {
             chunk,

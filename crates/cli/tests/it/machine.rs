@@ -69,3 +69,57 @@ fn an_unknown_flow_names_the_nearest() {
     assert_eq!(given.code, 4, "{given:#?}");
     assert!(given.err.contains("review"), "{given:#?}");
 }
+
+#[test]
+fn f_56_a_full_disk_is_said_and_nothing_is_lost() {
+    let env = TestEnv::new();
+    // A disk of our own, in a name space of our own: root of it for as long as the script runs.
+    let script = r#"
+        set -e
+        mount -t tmpfs -o size=160m none "$DISK"
+        "$PARTITA" --home "$DISK/home" work-unit create before
+        fill() { dd if=/dev/zero of="$DISK/filler$1" bs=64k 2>/dev/null || true; }
+        fill 1
+        # The ballast gives way once; after that there is really no room.
+        failed=0
+        for number in 1 2 3 4 5 6 7 8; do
+            fill "$number"
+            i=0
+            while [ $i -lt 40 ]; do
+                "$PARTITA" --home "$DISK/home" work-unit create "full-$number-$i" >>"$DISK.out" 2>"$DISK.err" || { failed=$?; break 2; }
+                i=$((i + 1))
+            done
+        done
+        echo "failed with $failed"
+        cat "$DISK.err"
+        rm -f "$DISK"/filler*
+        tries=0
+        until "$PARTITA" --home "$DISK/home" work-unit create after >/dev/null 2>&1; do
+            tries=$((tries + 1))
+            [ $tries -lt 1000 ]
+        done
+        "$PARTITA" --home "$DISK/home" ps
+        "$PARTITA" --home "$DISK/home" stop >/dev/null
+        umount "$DISK"
+    "#;
+    let disk = env.path("disk");
+    std::fs::create_dir(&disk).unwrap();
+    let output = std::process::Command::new("unshare")
+        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("HOME", env.path("user"))
+        .env("DISK", &disk)
+        .env("PARTITA", env!("CARGO_BIN_EXE_partita"))
+        .current_dir(env.project())
+        .output()
+        .unwrap();
+    let given = crate::env::given(&output);
+    assert_eq!(given.code, 0, "{given:#?}");
+    assert!(given.out.contains("failed with 7"), "{given:#?}");
+    assert!(given.out.contains("the disk is full"), "{given:#?}");
+    assert!(
+        given.out.contains("before  READY") && given.out.contains("after"),
+        "{given:#?}"
+    );
+}

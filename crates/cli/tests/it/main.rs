@@ -1,10 +1,15 @@
 //! The command line as its users meet it: the real program, a home of its own, an environment with nothing in it.
 
-#![expect(clippy::unwrap_used, reason = "a test says what it believes, and a note to whoever reads its failure")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says what it believes, and a note to whoever reads its failure"
+)]
 
+mod approvals;
 mod bad_flows;
 mod env;
 mod lifecycle;
 mod machine;
 mod runs;
+mod surface;
 mod units;

@@ -79,3 +79,65 @@ fn s3_30_a_deleted_unit_is_gone_from_the_lists() {
     assert_eq!(env.run(&["ps", "--json"]).json()["items"], json!([]));
     assert_eq!(env.run(&["work-unit", "delete", "parser"]).code, 4);
 }
+
+const QUICK: &str = "[[scene]]\ndo = [{ answer = { summary = \"Nothing.\", findings = [] } }]\n";
+
+#[test]
+fn a_unit_with_a_flow_runs_by_itself_and_its_dependents_after_it() {
+    let env = TestEnv::new();
+    env.make_repository();
+    env.script(QUICK);
+    // Blocked first, so that nothing but the order of the rules decides what runs when.
+    env.run(&["work-unit", "create", "first", "--phase", "PLAN"]).ok();
+    for (chunk, blocker) in [("second", "first"), ("third", "second")] {
+        let line = [
+            "work-unit",
+            "create",
+            chunk,
+            "--blocked-by",
+            blocker,
+            "--flow",
+            "review",
+            "--agent",
+            "rehearsal",
+        ];
+        env.run(&line).ok();
+    }
+    let status = |chunk: &str| env.run(&["work-unit", "show", chunk, "--json"]).json()["status"].clone();
+    assert_eq!(
+        (status("second"), status("third")),
+        (json!("BLOCKED"), json!("BLOCKED"))
+    );
+
+    env.run(&["work-unit", "status", "first", "RUNNING"]).ok();
+    env.run(&["work-unit", "status", "first", "DONE"]).ok();
+    crate::env::await_that(|| status("third") == json!("DONE"), "all that waited is done");
+    let history = env.run(&["work-unit", "show", "second", "--json"]).json()["history"].clone();
+    let statuses: Vec<_> = history
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|change| change["new_status"].clone())
+        .collect();
+    assert_eq!(statuses, ["BLOCKED", "READY", "RUNNING", "DONE"]);
+}
+
+#[test]
+fn a_unit_that_would_wait_for_itself_is_refused() {
+    let env = TestEnv::new();
+    env.run(&["work-unit", "create", "one"]).ok();
+    let unknown = env.run(&["work-unit", "create", "two", "--blocked-by", "nobody"]);
+    assert_ne!(unknown.code, 0, "{unknown:#?}");
+    assert!(unknown.err.contains("nobody"), "{unknown:#?}");
+    let itself = env.run(&["work-unit", "create", "two", "--blocked-by", "two"]);
+    assert_eq!(itself.code, 5, "{itself:#?}");
+    let bad = env.run(&["work-unit", "create", "--", "-rf"]);
+    assert_ne!(bad.code, 0, "{bad:#?}");
+    assert_eq!(
+        env.run(&["ps", "--json"]).json()["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+}
