@@ -3,7 +3,7 @@
 
 use super::Board;
 use crate::{Moment, Name, RunId, StepKey};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// A task that wants a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub fn admit(board: &Board, now: Moment) -> Vec<Admission> {
                 .take(free)
                 .collect();
             due.reverse();
-            let taken = board.busy.get(run).map_or(0, BTreeSet::len);
+            let taken = board.busy.get(run).map_or(0, BTreeMap::len);
             (!due.is_empty()).then_some(Queue {
                 run: *run,
                 due,

@@ -34,6 +34,15 @@ pub struct Account {
     pub reason: String,
 }
 
+/// A slot that is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Slot {
+    /// Given away; the task is not decided on yet.
+    Granted,
+    /// A task has it. When that ends, whoever comes next is asked for anew: fairness and limits are for all.
+    Held,
+}
+
 /// What spans runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Board {
@@ -50,7 +59,7 @@ pub struct Board {
     /// Hashes of commands that a person trusts.
     pub approved: BTreeSet<String>,
     wants: BTreeMap<RunId, BTreeMap<StepKey, Want>>,
-    busy: BTreeMap<RunId, BTreeSet<StepKey>>,
+    busy: BTreeMap<RunId, BTreeMap<StepKey, Slot>>,
     busy_count: u32,
 }
 
@@ -129,13 +138,16 @@ impl Board {
         let mut granted = Vec::new();
         let mut waiting = BTreeMap::new();
         for want in wants {
-            if before.remove(&want.key) && admit::is_due(self, &want, now) {
+            let is_granted = before.remove(&want.key) == Some(Slot::Granted);
+            if is_granted && admit::is_due(self, &want, now) {
                 granted.push(want.key);
             } else {
                 waiting.insert(want.key.clone(), want);
             }
         }
-        let busy: BTreeSet<StepKey> = held.iter().chain(&granted).cloned().collect();
+        let held = held.iter().map(|key| (key.clone(), Slot::Held));
+        let kept = granted.iter().map(|key| (key.clone(), Slot::Granted));
+        let busy: BTreeMap<StepKey, Slot> = kept.chain(held).collect();
         if !busy.is_empty() {
             self.busy_count += count(&busy);
             self.busy.insert(run, busy);
@@ -155,7 +167,7 @@ impl Board {
             }
         }
         let busy = self.busy.entry(admission.run).or_default();
-        if busy.insert(admission.key.clone()) {
+        if busy.insert(admission.key.clone(), Slot::Granted).is_none() {
             self.busy_count += 1;
         }
     }
@@ -165,7 +177,7 @@ impl Board {
         self.free(run);
     }
 
-    fn free(&mut self, run: RunId) -> BTreeSet<StepKey> {
+    fn free(&mut self, run: RunId) -> BTreeMap<StepKey, Slot> {
         self.wants.remove(&run);
         let busy = self.busy.remove(&run).unwrap_or_default();
         self.busy_count -= count(&busy);
@@ -190,6 +202,6 @@ impl Board {
     }
 }
 
-fn count(keys: &BTreeSet<StepKey>) -> u32 {
-    u32::try_from(keys.len()).unwrap_or(u32::MAX)
+fn count(slots: &BTreeMap<StepKey, Slot>) -> u32 {
+    u32::try_from(slots.len()).unwrap_or(u32::MAX)
 }

@@ -197,7 +197,14 @@ impl Machine {
         }
         let wrongs: Vec<String> = wrongs
             .iter()
-            .map(|wrong| format!("{wrong}: {}", order.key))
+            .map(|wrong| {
+                format!(
+                    "{wrong}: {} of {} at {now}; alive: {:?}",
+                    order.key,
+                    order.run,
+                    state.alive.keys().collect::<Vec<_>>()
+                )
+            })
             .collect();
         state.wrongs.extend(wrongs);
         let count = state.processes.len();
