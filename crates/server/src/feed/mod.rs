@@ -23,7 +23,7 @@ use std::time::Duration;
 /// Something is said at least this often, so that a reader knows that the line is alive.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// A reader that takes nothing for this long is gone.
-pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(8);
+pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A frame, written once for all readers.
 #[derive(Clone, Debug)]

@@ -200,7 +200,8 @@ async fn remember_change(app: &App, request: Request, next: Next) -> Answer<Resp
     }
     parts.extensions.insert(Keyed(Some((key, hash.clone()))));
     let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-    if !response.status().is_success() {
+    // What broke may work the next time; what was refused stays refused under this key.
+    if response.status().is_server_error() {
         return Ok(response);
     }
     keep(

@@ -1,4 +1,4 @@
-//! What waits for a person.
+//! Attention: what waits for a person, and the answers to it.
 
 use super::flows::unshown;
 use crate::App;

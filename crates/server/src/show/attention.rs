@@ -1,4 +1,4 @@
-//! What waits for a person.
+//! What waits for a person, with the words of its kind and choices.
 
 use super::id;
 use super::run::read;

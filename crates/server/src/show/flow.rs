@@ -1,4 +1,4 @@
-//! Flows.
+//! Flows as a list or a launcher shows them.
 
 use super::run::read;
 use flows::{Card, Listed, ListedInput, ListedStep, Origin};

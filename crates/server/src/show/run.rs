@@ -1,4 +1,4 @@
-//! Runs and their steps.
+//! Runs and their step instances.
 
 use super::{attention, id, run_status, task};
 use std::collections::BTreeMap;

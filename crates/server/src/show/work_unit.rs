@@ -1,4 +1,4 @@
-//! Work units.
+//! Work units, their history, and what is ordered for them.
 
 use super::{id, phase, size_of, status};
 use domain::{Name, UnitOrder};

@@ -131,6 +131,8 @@ async fn s3_32_f_71_the_client_resumes_by_itself_over_a_lost_daemon() {
             break;
         }
     }
+    let mut reader = Reader::open(&again, "after=0&topics=runs").await;
+    let whole = reader.until(is_end).await;
     served.end().await;
     for step in 0..2 {
         let step = &detail["steps"][step];
@@ -146,7 +148,5 @@ async fn s3_32_f_71_the_client_resumes_by_itself_over_a_lost_daemon() {
         .collect();
     let cursors: Vec<_> = stored.iter().map(|item| item.cursor).collect();
     assert!(cursors.windows(2).all(|pair| pair[0] < pair[1]), "{cursors:?}");
-    let mut reader = Reader::open(&again, "after=0&topics=runs").await;
-    let whole = reader.until(is_end).await;
     assert_eq!(stored.len(), whole.len());
 }

@@ -90,7 +90,10 @@ async fn a_06_only_json_is_taken() {
 #[tokio::test]
 async fn a_14_a_body_that_is_no_json_is_400_and_a_wrong_one_422() {
     let world = World::new().await;
-    let deep = "[".repeat(10_000);
+    let deep = format!(
+        r#"{{"chunk": "one", "order": {{"flow": "f", "question": "q", "extra": {{"x": {}"#,
+        "[".repeat(10_000)
+    );
     for body in [
         "",
         "{",

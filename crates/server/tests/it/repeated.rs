@@ -32,7 +32,6 @@ async fn thrice(world: &World, method: &str, path: &str, body: Option<Json>) -> 
             );
         }
     }
-    let before = world.position().await;
     let other = keyed(method, path, Some(json!({"another": "body"})), &key);
     world.send(other).await.refused(409, "idempotency_key_reused");
     let elsewhere = keyed(
@@ -42,7 +41,10 @@ async fn thrice(world: &World, method: &str, path: &str, body: Option<Json>) -> 
         &key,
     );
     world.send(elsewhere).await.refused(409, "idempotency_key_reused");
-    assert_eq!(world.position().await, before);
+    world
+        .get("/api/work-units/elsewhere")
+        .await
+        .refused(404, "unknown_chunk");
     first
 }
 
@@ -97,6 +99,9 @@ async fn f_77_each_change_of_a_run_happens_once() {
         thrice(&world, "POST", &format!("/api/runs/{run}/{verb}"), None).await;
     }
     world.until_status(run, "cancelled").await;
+    let failing = world.run("try", "failing").await;
+    let run = failing.as_str();
+    world.until_status(run, "failed").await;
     thrice(
         &world,
         "POST",
@@ -104,6 +109,7 @@ async fn f_77_each_change_of_a_run_happens_once() {
         None,
     )
     .await;
+    world.until_status(run, "failed").await;
     thrice(
         &world,
         "POST",
@@ -169,14 +175,26 @@ async fn f_77_a_key_is_remembered_over_a_restart() {
 }
 
 #[tokio::test]
-async fn f_77_a_refusal_is_not_remembered_and_a_bad_key_is_refused() {
+async fn f_77_a_refusal_is_repeated_and_a_bad_key_is_refused() {
     let world = World::new().await;
-    let wrong = keyed("POST", "/api/work-units", Some(json!({"chunk": "-"})), "first");
-    world.send(wrong).await.refused(422, "bad_chunk");
-    let right = keyed("POST", "/api/work-units", Some(json!({"chunk": "one"})), "first");
-    assert_eq!(world.send(right).await.status, 201);
+    world.post("/api/work-units", json!({"chunk": "one"})).await;
+    let create = || keyed("POST", "/api/work-units", Some(json!({"chunk": "one"})), "first");
+    let refused = world.send(create()).await;
+    refused.refused(409, "chunk_taken");
+    assert_eq!(world.delete("/api/work-units/one").await.status, 204);
+    for _ in 0..2 {
+        let again = world.send(create()).await;
+        assert_eq!((again.status, &again.text), (refused.status, &refused.text));
+        assert_eq!(
+            again.headers[header::CONTENT_TYPE],
+            refused.headers[header::CONTENT_TYPE]
+        );
+    }
+    let other = keyed("POST", "/api/work-units", Some(json!({"chunk": "two"})), "first");
+    world.send(other).await.refused(409, "idempotency_key_reused");
     for key in ["", " ", "a b", &"x".repeat(129)] {
         let request = keyed("POST", "/api/work-units", Some(json!({"chunk": "two"})), key);
         world.send(request).await.refused(400, "bad_idempotency_key");
     }
+    assert_eq!(world.position().await, 2);
 }

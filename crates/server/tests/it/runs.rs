@@ -153,7 +153,7 @@ async fn a_run_is_paused_resumed_and_cancelled() {
     assert_eq!(world.act(&act("resume")).await.status, 204);
     let steps = world.position().await;
     world
-        .act(&act("steps/sum/retry"))
+        .act(&act("steps/none/retry"))
         .await
         .refused(404, "unknown_step");
     world

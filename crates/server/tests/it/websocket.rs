@@ -176,14 +176,9 @@ async fn s3_23_a_stop_says_goodbye() {
     let mut socket = port.connect(port.request("")).await.unwrap();
     world.app.stop();
     let closed = loop {
-        match tokio::time::timeout(PATIENCE, socket.next())
-            .await
-            .unwrap()
-            .unwrap()
-            .unwrap()
-        {
-            Message::Close(Some(frame)) => break frame,
-            _ => {}
+        let message = tokio::time::timeout(PATIENCE, socket.next()).await.unwrap();
+        if let Message::Close(Some(frame)) = message.unwrap().unwrap() {
+            break frame;
         }
     };
     assert_eq!(u16::from(closed.code), 1001);

@@ -39,6 +39,12 @@ summary = "Looks twice."
 [size.small]
 angles = [{ name = "left" }, { name = "right" }]
 
+[size.medium]
+angles = [{ name = "left" }, { name = "right" }]
+
+[size.large]
+angles = [{ name = "left" }, { name = "right" }]
+
 [[step]]
 id = "angles"
 title = "Look from both sides"
@@ -67,7 +73,6 @@ summary = "Asks first."
 id = "may"
 title = "May it go on?"
 kind = "approval"
-prompt = "May it go on?"
 "#;
 
 pub(crate) struct World {
@@ -77,6 +82,7 @@ pub(crate) struct World {
     pub(crate) store: Arc<SqliteStore>,
     pub(crate) gate: Arc<watch::Sender<bool>>,
     stance: Arc<Stance>,
+    router: axum::Router,
     beside: Beside,
 }
 
@@ -168,7 +174,7 @@ impl World {
         let (gate, opened) = watch::channel(false);
         static LAST: AtomicU64 = AtomicU64::new(0);
         let ids: Arc<dyn Fn() -> u128 + Send + Sync> =
-            Arc::new(|| u128::from(LAST.fetch_add(1, Ordering::Relaxed) + 1) << 32);
+            Arc::new(|| 1 << 96 | u128::from(LAST.fetch_add(1, Ordering::Relaxed) + 1));
         let ports = Ports {
             store: Arc::clone(&store) as Arc<dyn Store>,
             agents: Arc::new(Actors {
@@ -244,6 +250,7 @@ impl World {
         let address = ([127, 0, 0, 1], PORT).into();
         let stance = Arc::new(Stance::of(address, Token::of(TOKEN)));
         Self {
+            router: router(app.clone()),
             folder,
             app,
             engine,
@@ -283,7 +290,7 @@ impl World {
 
     pub(crate) async fn raw(&self, peer: Peer, mut request: Request<Body>) -> Response {
         request.extensions_mut().insert(peer);
-        router(self.app.clone()).oneshot(request).await.unwrap()
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     /// As a request that came in by TCP.
