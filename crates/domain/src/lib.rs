@@ -20,6 +20,8 @@ mod expression;
 mod id;
 mod moment;
 mod plan;
+#[doc(hidden)]
+pub mod planted;
 mod refusal;
 mod run;
 mod task;

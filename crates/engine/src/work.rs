@@ -7,6 +7,7 @@ use crate::ports::{
     PlaceSpec, TaskFile, WorkOrder, WorkspaceError,
 };
 use crate::shared::Shared;
+use domain::planted::{self, Bug};
 use domain::{
     Access, BoardInput, Change, ChatId, Ending, FailureClass, FlowRef, Merge, Name, Network, ProcessIdentity,
     Role, Run, RunId, StepKey, StepKind, TaskId, Usage, Value,
@@ -148,7 +149,9 @@ pub(crate) fn begin(shared: Arc<Shared>, job: Job) -> oneshot::Sender<()> {
 pub(crate) fn bury(shared: Arc<Shared>, run: RunId, task: TaskId, process: Option<ProcessIdentity>) {
     tokio::spawn(async move {
         let mut reporter = Reporter::new(&shared, run, task);
-        shared.ports.agents.end_leftover(task, process).await;
+        if !planted::is(Bug::LeftoversLive) {
+            shared.ports.agents.end_leftover(task, process).await;
+        }
         reporter.ended(interrupted("the daemon was restarted"), Usage::default());
     });
 }
@@ -371,7 +374,7 @@ async fn settle_account(shared: &Arc<Shared>, agent: &Name, ending: Ending) -> E
                 until,
                 reason: reason.clone(),
             };
-            while !note(shared, limited()).await {
+            while !planted::is(Bug::LimitAfterEnd) && !note(shared, limited()).await {
                 let clock = &shared.ports.clock;
                 clock.sleep_until(clock.now().plus_ms(NOTE_PAUSE_MS)).await;
             }
@@ -389,7 +392,7 @@ async fn settle_account(shared: &Arc<Shared>, agent: &Name, ending: Ending) -> E
                 .board()
                 .accounts
                 .get(&account)
-                .is_some_and(|limit| limit.until <= now);
+                .is_some_and(|limit| limit.until <= now || planted::is(Bug::LimitLifted));
             if is_over {
                 // The next task that does its work says so again.
                 note(shared, BoardInput::Worked { account }).await;

@@ -1,6 +1,7 @@
 //! What may happen to the board.
 
 use super::{Board, BoardEvent};
+use crate::planted::{self, Bug};
 use crate::{Moment, Name, ProjectId, Refusal, RunId, UnitId};
 
 /// The first guess at how long a limit without a reported reset holds; doubled with every strike.
@@ -105,7 +106,10 @@ pub fn decide_board(board: &Board, input: BoardInput, now: Moment) -> Result<Vec
         } => limited(board, account, until, reason, now),
         // Nothing begins before the limit's end, so what ends before it began before the limit and says nothing of it.
         BoardInput::Worked { account }
-            if board.accounts.get(&account).is_none_or(|limit| limit.until > now) =>
+            if board
+                .accounts
+                .get(&account)
+                .is_none_or(|limit| limit.until > now && !planted::is(Bug::LimitLifted)) =>
         {
             return Err(Refusal::NothingToDo);
         }

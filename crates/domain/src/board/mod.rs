@@ -11,6 +11,7 @@ pub use claim::claimable;
 pub use decide::{BoardInput, decide_board};
 pub use event::BoardEvent;
 
+use crate::planted::{self, Bug};
 use crate::{Moment, Name, ProjectId, RunId, StepKey, UnitId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -147,7 +148,10 @@ impl Board {
         }
         let held = held.iter().map(|key| (key.clone(), Slot::Held));
         let kept = granted.iter().map(|key| (key.clone(), Slot::Granted));
-        let busy: BTreeMap<StepKey, Slot> = kept.chain(held).collect();
+        let mut busy: BTreeMap<StepKey, Slot> = kept.chain(held).collect();
+        if planted::is(Bug::SlotKept) {
+            busy.append(&mut before);
+        }
         if !busy.is_empty() {
             self.busy_count += count(&busy);
             self.busy.insert(run, busy);

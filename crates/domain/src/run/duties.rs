@@ -2,6 +2,7 @@
 
 use super::standing::{Standing, Standings};
 use super::{Phase, Run, Step, StepState};
+use crate::planted::{self, Bug};
 use crate::{
     Access, Attention, AttentionKind, Choice, Moment, Name, PlanStep, Role, StepKey, StepKind, TaskId,
 };
@@ -64,11 +65,15 @@ const COMMAND: &str = "command";
 pub fn duties(run: &Run) -> Vec<Duty> {
     match run.phase {
         Phase::Ended(_) => Vec::new(),
+        Phase::Cancelling if planted::is(Bug::NoStopOnCancel) => {
+            run.live.iter().map(|task| Duty::Work { task: *task }).collect()
+        }
         Phase::Cancelling => run.live.iter().map(|task| Duty::Stop { task: *task }).collect(),
         Phase::Active => {
             let standings = Standings::of(run);
             let mut duties: Vec<Duty> = run.live.iter().map(|task| Duty::Work { task: *task }).collect();
-            if !run.is_paused && !is_held(run) {
+            let is_paused = run.is_paused && !planted::is(Bug::PauseIgnored);
+            if !is_paused && !is_held(run) {
                 duties.extend(begins(run, &standings).into_iter().map(Duty::Begin));
                 duties.extend(merge(run, &standings));
             }
@@ -130,6 +135,9 @@ enum LineTurn<'a> {
 }
 
 fn line_turn<'a>(run: &'a Run, standings: &Standings<'a>) -> LineTurn<'a> {
+    if planted::is(Bug::WritersTogether) {
+        return LineTurn::Free;
+    }
     let is_busy = |step: &Step| matches!(step.state, StepState::Working { .. } | StepState::Checking { .. });
     let mut writers = run.start().plan.steps.iter().filter(|plan| writes_line(plan));
     if writers.any(|plan| run.instances(&plan.id).any(|(_, step)| is_busy(step))) {
@@ -156,7 +164,7 @@ fn begins<'a>(run: &'a Run, standings: &Standings<'a>) -> Vec<Begin> {
         .filter_map(|(plan, key, step)| {
             let begin = owed(run, plan, key, step)?;
             let must_wait = writes_line(plan) && begin.role == Role::Work && !is_free;
-            is_free &= !writes_line(plan);
+            is_free &= !writes_line(plan) || planted::is(Bug::WritersTogether);
             (!must_wait).then_some(begin)
         })
         .collect()
@@ -164,7 +172,8 @@ fn begins<'a>(run: &'a Run, standings: &Standings<'a>) -> Vec<Begin> {
 
 /// What the step instance owes right now, if anything: `decide` asks again when a slot was given.
 pub(super) fn beginnable(run: &Run, key: &StepKey) -> Option<Begin> {
-    if run.is_paused || is_held(run) {
+    let is_paused = run.is_paused && !planted::is(Bug::PauseIgnored);
+    if is_paused || is_held(run) {
         return None;
     }
     let (plan, step) = (run.plan_of(key)?, run.step(key)?);
@@ -192,7 +201,7 @@ fn owed(run: &Run, plan: &PlanStep, key: &StepKey, step: &Step) -> Option<Begin>
                 role: Role::Work,
                 agent,
                 model,
-                not_before: *not_before,
+                not_before: not_before.filter(|_| !planted::is(Bug::PauseForgotten)),
             })
         }
         StepState::Checking { task: None, .. } => Some(Begin {
@@ -238,7 +247,11 @@ fn publish(run: &Run) -> Option<Duty> {
         return None;
     }
     let from = (run.published != run.start().base).then(|| run.published.clone());
-    let to = run.unpublished.first()?.clone();
+    let to = if planted::is(Bug::BranchJumps) {
+        run.unpublished.last()?.clone()
+    } else {
+        run.unpublished.first()?.clone()
+    };
     Some(Duty::Publish { from, to })
 }
 

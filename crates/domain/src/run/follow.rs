@@ -3,6 +3,7 @@
 use super::fold::fold;
 use super::standing::{Standing, Standings};
 use super::{Phase, PlannedStep, Run, RunEvent, StepState};
+use crate::planted::{self, Bug};
 use crate::{Attention, AttentionId, AttentionKind, Choice, Expression, PlanStep, StepKey, StepKind, Value};
 
 /// The next consequences, none when there are no more. Each round is applied before the next is asked for.
@@ -18,7 +19,7 @@ pub fn follow(run: &Run) -> Vec<RunEvent> {
                 planned
             }
         }
-        Phase::Cancelling if run.live.is_empty() => end_cancelled(run),
+        Phase::Cancelling if run.live.is_empty() || planted::is(Bug::CancelledAlive) => end_cancelled(run),
         Phase::Cancelling | Phase::Ended(_) => Vec::new(),
     }
 }
@@ -96,7 +97,11 @@ fn code_steps(run: &Run, standings: &Standings<'_>) -> Vec<RunEvent> {
                 change: None,
             })),
             StepKind::Approval => events.extend(waiting.map(|(key, _)| {
-                serial += 1;
+                serial = if planted::is(Bug::AttentionShared) {
+                    run.attention_serial + 1
+                } else {
+                    serial + 1
+                };
                 request_approval(run, plan, key, serial)
             })),
             StepKind::Agent | StepKind::Command | StepKind::Merge => {}

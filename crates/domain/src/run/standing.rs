@@ -1,6 +1,7 @@
 //! How the steps of a plan stand, as those who need them see it: open, succeeded, failed, or never to begin.
 
 use super::Run;
+use crate::planted::{self, Bug};
 use crate::{Name, Plan, PlanStep, Trigger};
 use std::collections::BTreeMap;
 
@@ -123,12 +124,15 @@ fn judge(step: &PlanStep, tally: &Tally, needs: &[usize], before: &[Standing]) -
             Standing::Failed
         };
     }
+    if tally.is_left_out && planted::is(Bug::LeftOutIsDone) {
+        return Standing::Succeeded;
+    }
     let needs = || needs.iter().map(|need| before[*need]);
     let all_settled = needs().all(Standing::is_settled);
     let has_success = needs().any(|need| need == Standing::Succeeded);
     let has_failure = needs().any(|need| matches!(need, Standing::Failed | Standing::Blocked));
     match step.trigger {
-        Trigger::AllSuccess if has_failure => Standing::Blocked,
+        Trigger::AllSuccess if has_failure && !planted::is(Bug::FailuresForgiven) => Standing::Blocked,
         Trigger::OneSuccess if has_success || step.needs.is_empty() => may_begin(tally),
         Trigger::OneSuccess if all_settled => Standing::Blocked,
         Trigger::AllSuccess | Trigger::AllDone if all_settled => may_begin(tally),

@@ -4,6 +4,7 @@
 use super::{BoardKeeper, End, Message, Unstored};
 use crate::start::{self, StartRun};
 use crate::{EngineError, Health, keeper};
+use domain::planted::{self, Bug};
 use domain::{
     BoardEvent, BoardInput, Event, Name, Phase, Refusal, Run, RunEvent, RunId, RunInput, Stream, UnitEvent,
     UnitId, UnitInput, UnitStatus, WorkUnit, claimable, decide_board, decide_unit,
@@ -57,6 +58,14 @@ impl BoardKeeper {
             Ok(events) => {
                 let claimed = decide_unit(unit, UnitInput::Claimed { run }, None, false)?;
                 let on_board = self.decide_claim(id, run)?;
+                if planted::is(Bug::ClaimInTwo) {
+                    self.store(vec![(Stream::Board, on_board.clone())], None).await?;
+                }
+                let on_board = if planted::is(Bug::ClaimInTwo) {
+                    Vec::new()
+                } else {
+                    on_board
+                };
                 let batch = vec![
                     (Stream::Board, on_board),
                     (Stream::Unit(id), claimed.into_iter().map(Event::Unit).collect()),
@@ -107,7 +116,12 @@ impl BoardKeeper {
                 let mut after = unit.clone();
                 events.iter().for_each(|event| after.apply(event));
                 changes.push((Stream::Unit(id), events.into_iter().map(Event::Unit).collect()));
-                changes.extend(self.unblocked(&after));
+                let unblocked = self.unblocked(&after);
+                if planted::is(Bug::UnblockedLater) {
+                    self.store(changes, None).await?;
+                    return self.store(unblocked, None).await;
+                }
+                changes.extend(unblocked);
             }
         }
         self.store(changes, None).await

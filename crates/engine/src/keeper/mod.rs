@@ -12,6 +12,7 @@ use crate::EngineError;
 use crate::ports::{Idempotency, Rendered};
 use crate::shared::Shared;
 use crate::work::Report;
+use domain::planted::{self, Bug};
 use domain::{Event, Input, Phase, Run, RunId, StepKey, Stream, TaskId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -238,7 +239,9 @@ impl Keeper {
             self.shared.board().forget(self.id);
             None
         };
-        self.shared.wakes.set(self.id, wake);
+        self.shared
+            .wakes
+            .set(self.id, wake.filter(|_| !planted::is(Bug::WakeLost)));
         self.shared.may_leave(self.id, &self.inbox)
     }
 }

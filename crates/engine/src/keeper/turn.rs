@@ -4,6 +4,7 @@ use super::{Command, Effort, Handle, Keeper, Message};
 use crate::EngineError;
 use crate::ports::{DefinitionError, Idempotency, PromptAsk, Rendered};
 use crate::work::Report;
+use domain::planted::{self, Bug};
 use domain::{
     Begin, Duty, Input, Moment, Phase, ProcessIdentity, Refusal, Role, RunEvent, StepKey, StepState, TaskId,
     Want, decide, duties, follow,
@@ -157,6 +158,12 @@ impl Keeper {
                     process: process.clone(),
                 };
                 let is_to_go = self.note_stale(input, turn, now);
+                let go = if is_to_go && planted::is(Bug::GoBeforeStored) {
+                    let _ = go.send(());
+                    oneshot::channel().0
+                } else {
+                    go
+                };
                 Taken::Spawned {
                     task,
                     process,

@@ -4,6 +4,7 @@ use super::super::duties::has_asked_about_branch;
 use super::super::{Run, RunEvent, StepState};
 use super::task::ask;
 use super::{Merge, active};
+use crate::planted::{self, Bug};
 use crate::{Attention, AttentionId, AttentionKind, Choice, Refusal, StepKey, Value};
 
 pub(super) fn on_merged(run: &Run, key: StepKey, merge: Merge) -> Result<Vec<RunEvent>, Refusal> {
@@ -30,7 +31,8 @@ pub(super) fn on_merged(run: &Run, key: StepKey, merge: Merge) -> Result<Vec<Run
 }
 
 pub(super) fn on_published(run: &Run, head: String) -> Result<Vec<RunEvent>, Refusal> {
-    if run.unpublished.first() != Some(&head) {
+    let is_known = planted::is(Bug::BranchJumps) && run.unpublished.contains(&head);
+    if run.unpublished.first() != Some(&head) && !is_known {
         return Err(Refusal::NothingToDo);
     }
     Ok(vec![RunEvent::LinePublished { head }])

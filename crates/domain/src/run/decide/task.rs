@@ -4,6 +4,7 @@ use super::super::duties::{Begin, beginnable};
 use super::super::{Phase, Run, RunEvent, StepState};
 use super::active;
 use crate::id::Digest;
+use crate::planted::{self, Bug};
 use crate::{
     Attention, AttentionId, AttentionKind, Change, Choice, Ending, FailureClass, Moment, Name,
     ProcessIdentity, Refusal, Remedy, Retry, Role, StepKey, TaskId, TaskOrdered, Usage, Value,
@@ -45,7 +46,8 @@ pub(super) fn on_admitted(
 }
 
 fn live_task(run: &Run, task: TaskId) -> Result<&crate::Task, Refusal> {
-    if run.live.contains(&task) {
+    let is_known = planted::is(Bug::ReportsTwice) && run.tasks.contains_key(&task);
+    if run.live.contains(&task) || is_known {
         Ok(&run.tasks[&task])
     } else {
         Err(Refusal::StaleTask(task))
@@ -102,7 +104,7 @@ fn completion(
             change: change.clone(),
         }),
         (Role::Gate, _) => None,
-        (Role::Work, _) if run.plan_of(key)?.gate => None,
+        (Role::Work, _) if run.plan_of(key)?.gate && !planted::is(Bug::GateSkipped) => None,
         (Role::Work, _) => Some(RunEvent::StepCompleted {
             key: key.clone(),
             output: output.clone(),
@@ -130,6 +132,10 @@ fn setback(run: &Run, key: &StepKey, task: TaskId, ending: &Ending, now: Moment)
                 reason: reason.clone(),
             },
         }),
+        Ending::Interrupted { reason } if planted::is(Bug::InterruptionIsRetry) => {
+            Some(retry_or_fail(run, key, task, reason, now))
+        }
+        Ending::Interrupted { .. } if planted::is(Bug::NobodyAsked) => None,
         Ending::Interrupted { reason } if step.interruptions + 1 >= INTERRUPTIONS_MAX => {
             let title = format!("step `{key}` was interrupted {INTERRUPTIONS_MAX} times in a row");
             Some(ask(run, key, AttentionKind::Stuck, title, reason.clone()))
@@ -145,7 +151,7 @@ fn setback(run: &Run, key: &StepKey, task: TaskId, ending: &Ending, now: Moment)
 fn retry_or_fail(run: &Run, key: &StepKey, task: TaskId, reason: &str, now: Moment) -> RunEvent {
     let retry = run.plan_of(key).map_or_else(Retry::default, |plan| plan.retry);
     let failures = run.step(key).map_or(0, |step| step.failures) + 1;
-    if failures > retry.max {
+    if failures > retry.max + u32::from(planted::is(Bug::RetriesOneMore)) {
         return RunEvent::StepFailed {
             key: key.clone(),
             reason: reason.to_owned(),

@@ -3,7 +3,7 @@
 use super::run::{End, Known};
 use domain::{BoardEvent, Event, RunEvent, RunId, Stream, UnitEvent, UnitId, UnitStatus};
 use engine::ports::Recorded;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Clone, Debug)]
 struct Unit {
@@ -11,7 +11,6 @@ struct Unit {
     status: UnitStatus,
     blocked_by: Vec<String>,
     run: Option<RunId>,
-    /// Whether the last run was told to it as ended.
     is_deleted: bool,
 }
 
@@ -19,6 +18,7 @@ struct Unit {
 pub(super) struct Register {
     units: BTreeMap<UnitId, Unit>,
     claims: BTreeMap<UnitId, RunId>,
+    ran: BTreeSet<RunId>,
 }
 
 impl Register {
@@ -58,10 +58,17 @@ impl Register {
                     return Err(format!("claims: {} is done but its claim is kept", unit.chunk));
                 }
                 unit.status = *to;
+                // To be done again: what its last run came to no longer counts.
+                if matches!(to, UnitStatus::Ready | UnitStatus::Blocked) {
+                    unit.run = None;
+                }
             }
             UnitEvent::BlockersChanged { blocked_by } => unit.blocked_by.clone_from(blocked_by),
             UnitEvent::Renamed { chunk } => unit.chunk.clone_from(chunk),
-            UnitEvent::RunAssigned { run } => unit.run = Some(*run),
+            UnitEvent::RunAssigned { run } => {
+                unit.run = Some(*run);
+                self.ran.insert(*run);
+            }
             UnitEvent::Deleted => unit.is_deleted = true,
             UnitEvent::Created(_) | UnitEvent::PhaseChanged { .. } | UnitEvent::PriorityChanged { .. } => {}
         }
@@ -75,7 +82,7 @@ impl Register {
                     recorded.stream == Stream::Unit(*unit)
                         && matches!(&recorded.event, Event::Unit(UnitEvent::RunAssigned { run: known }) if known == run)
                 });
-                let is_known = self.units.values().any(|unit| unit.run == Some(*run));
+                let is_known = self.ran.contains(run);
                 let is_started = batch.iter().any(|recorded| {
                     recorded.stream == Stream::Run(*run)
                         && matches!(&recorded.event, Event::Run(RunEvent::Started(_)))
@@ -145,7 +152,7 @@ impl Register {
         for unit in self.units.values().filter(|unit| !unit.is_deleted) {
             let Some(run) = unit.run else { continue };
             let is_completed = runs[&run].end == Some(End::Completed);
-            if is_completed != (unit.status == UnitStatus::Done) && unit.status != UnitStatus::Ready {
+            if is_completed != (unit.status == UnitStatus::Done) {
                 return Err(format!(
                     "units: {} is {:?} but its run ended as {:?}",
                     unit.chunk, unit.status, runs[&run].end
