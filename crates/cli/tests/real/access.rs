@@ -19,9 +19,7 @@ pub(crate) fn read_leaves_no_trace(agent: &'static Agent) {
         // Slowly, so that there is a moment to look.
         json!({ "text": "I have looked around.", "delay_ms": 150 }),
     ]);
-    world
-        .model
-        .play(model_server::Script::from_value(script).unwrap());
+    world.play(script);
     world.flow("peek", &script::look_step("retry = { max = 0 }"));
 
     let slug = world.start("peek", &["--focus", "What is there?"]);
@@ -33,6 +31,12 @@ pub(crate) fn read_leaves_no_trace(agent: &'static Agent) {
     assert_eq!(traces(), [PathBuf::new(); 0]);
 
     assert_eq!((code, &run["status"]), (0, &"completed".into()), "{run:#}");
+    let told = world.last_body();
+    if agent.hides_refusals {
+        // It has no such tools in this mode; that is said to the model and to nobody else.
+        assert_eq!(told.matches("not found in registry").count(), 2, "{told}");
+        return;
+    }
     let transcripts = world.transcripts(&slug);
     let entries = transcripts[0]["entries"].as_array().unwrap();
     assert!(
@@ -41,10 +45,19 @@ pub(crate) fn read_leaves_no_trace(agent: &'static Agent) {
     );
 }
 
-/// What a transcript says of something that was not allowed, or did not succeed.
+/// What a transcript says of something that was not allowed, or did not succeed. opencode completes a call of what it
+/// does not offer, with those words.
 fn is_refusal(entry: &Value) -> bool {
-    entry["kind"] == "tool" && entry["status"] == "failed"
-        || entry["kind"] == "permission" && entry["allowed"] == false
+    let is_unavailable = || {
+        entry["detail"]
+            .as_str()
+            .is_some_and(|detail| detail.contains("unavailable tool"))
+    };
+    match entry["kind"].as_str() {
+        Some("tool") => entry["status"] == "failed" || is_unavailable(),
+        Some("permission") => entry["allowed"] == false,
+        _ => false,
+    }
 }
 
 /// Everything below a folder whose name says that it was planted.

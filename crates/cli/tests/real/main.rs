@@ -16,6 +16,7 @@ mod access;
 mod faults;
 mod fix;
 mod limits;
+mod login;
 mod review;
 mod stop;
 mod together;
@@ -64,13 +65,16 @@ macro_rules! cases {
 
 cases! {
     claude CLAUDE {
-        fn a_limit_parks_and_wakes() { limits::parks_and_wakes_by_itself(&CLAUDE, 3); }
+        fn a_limit_parks_and_wakes() { limits::parks_and_wakes_by_itself(&CLAUDE, limits::used_up(3)); }
     }
     codex CODEX {
-        fn a_limit_parks_and_wakes() { limits::parks_and_wakes_by_itself(&CODEX, 3); }
+        fn a_limit_parks_and_wakes() { limits::parks_and_wakes_by_itself(&CODEX, limits::used_up(3)); }
     }
     gemini GEMINI {
-        fn a_limit_parks_and_wakes() { limits::parks_and_wakes_by_itself(&GEMINI, 6); }
+        fn a_limit_parks_and_wakes() { limits::parks_and_wakes_by_itself(&GEMINI, limits::no_quota(4)); }
+
+        #[test]
+        fn a_limit_without_a_reset_parks() { limits::without_a_reset_parks_for_a_while(&GEMINI); }
     }
     opencode OPENCODE {
         fn a_silent_limit_ends_in_another_try() {

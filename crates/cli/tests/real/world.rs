@@ -26,6 +26,8 @@ pub(crate) struct Agent {
     /// Its own tool for writing a file, the name of that tool's path, its shell: called even where they are not on
     /// offer. Codex always offers its own.
     tools: Option<[&'static str; 3]>,
+    /// Whether it tells the model alone that a tool is not there.
+    pub(crate) hides_refusals: bool,
 }
 
 pub(crate) const CLAUDE: Agent = Agent {
@@ -33,18 +35,21 @@ pub(crate) const CLAUDE: Agent = Agent {
     key: "ANTHROPIC_API_KEY",
     model: "scripted-1",
     tools: Some(["Write", "file_path", "Bash"]),
+    hides_refusals: false,
 };
 pub(crate) const CODEX: Agent = Agent {
     name: "codex",
     key: "CODEX_API_KEY",
     model: "scripted-1",
     tools: None,
+    hides_refusals: false,
 };
 pub(crate) const QWEN: Agent = Agent {
     name: "qwen",
     key: "OPENAI_API_KEY",
     model: "scripted-1",
     tools: Some(["write_file", "file_path", "run_shell_command"]),
+    hides_refusals: false,
 };
 pub(crate) const GEMINI: Agent = Agent {
     name: "gemini",
@@ -52,12 +57,14 @@ pub(crate) const GEMINI: Agent = Agent {
     // It knows its models by name.
     model: "gemini-2.5-pro",
     tools: Some(["write_file", "file_path", "run_shell_command"]),
+    hides_refusals: true,
 };
 pub(crate) const OPENCODE: Agent = Agent {
     name: "opencode",
     key: "OPENAI_API_KEY",
     model: "scripted-1",
     tools: Some(["write", "filePath", "bash"]),
+    hides_refusals: false,
 };
 
 impl Agent {
@@ -82,7 +89,7 @@ impl Agent {
 /// Dropped from its first field to its last: the daemon goes before the model does.
 pub(crate) struct World {
     pub(crate) env: TestEnv,
-    pub(crate) model: ModelServer,
+    model: ModelServer,
     pub(crate) agent: &'static Agent,
     _runtime: Runtime,
 }
@@ -94,11 +101,14 @@ impl World {
             .enable_all()
             .build()
             .unwrap();
-        let script = Script::from_value(script).unwrap();
-        let model = runtime
-            .block_on(ModelServer::start(script, 0, Records::default()))
-            .unwrap();
         let mut env = TestEnv::new();
+        let script = Script::from_value(script).unwrap();
+        let records = Records {
+            bodies: Some(env.path("bodies")),
+            ..Records::default()
+        };
+        let model = runtime.block_on(ModelServer::start(script, 0, records)).unwrap();
+        println!("network: {}", network());
         std::fs::write(env.project().join("sum.sh"), BROKEN).unwrap();
         env.make_repository();
         env.set(agent.key, "sk-scripted");
@@ -115,6 +125,11 @@ impl World {
             agent,
             _runtime: runtime,
         }
+    }
+
+    /// The model says something else from now on.
+    pub(crate) fn play(&self, script: Value) {
+        self.model.play(Script::from_value(script).unwrap());
     }
 
     /// A flow of the project's own.
@@ -163,10 +178,8 @@ impl World {
         (given.code, given.json())
     }
 
-    /// The tasks of a run, each with what was said in it.
     pub(crate) fn transcripts(&self, run: &str) -> Vec<Value> {
-        let mut logs = self.env.run(&["logs", run, "--json"]).json();
-        logs["items"].as_array_mut().map(std::mem::take).unwrap()
+        transcripts(&self.env, run)
     }
 
     /// The requests that the model answered out of the script, in order.
@@ -179,6 +192,16 @@ impl World {
             .filter(|request| request["aux"] == false)
             .cloned()
             .collect()
+    }
+
+    /// What the model was last asked, whole.
+    pub(crate) fn last_body(&self) -> String {
+        let number = self.requests().last().unwrap()["n"].clone();
+        std::fs::read_to_string(
+            self.env
+                .path(&format!("bodies/{:04}.json", number.as_u64().unwrap())),
+        )
+        .unwrap()
     }
 
     pub(crate) fn await_requests(&self, count: usize) {
@@ -230,7 +253,10 @@ impl Drop for World {
             println!("{}", self.env.run(&["logs", slug]).out);
         }
         for request in self.requests() {
-            println!("asked for {} in turn {}: {}", request["model"], request["turn"], request["last"]);
+            println!(
+                "asked for {} in turn {}: {}",
+                request["model"], request["turn"], request["last"]
+            );
         }
     }
 }
@@ -272,6 +298,12 @@ pub(crate) fn in_time(env: &TestEnv, arguments: &[&str]) -> Given {
     }
 }
 
+/// The tasks of a run, each with what was said in it.
+pub(crate) fn transcripts(env: &TestEnv, run: &str) -> Vec<Value> {
+    let mut logs = env.run(&["logs", run, "--json"]).json();
+    logs["items"].as_array_mut().map(std::mem::take).unwrap()
+}
+
 /// The states of a run's tasks that did a step's work, in the order in which they were decided on.
 pub(crate) fn states(run: &Value, step: &str) -> Vec<String> {
     let tasks = run["tasks"].as_array().unwrap().iter();
@@ -287,4 +319,18 @@ fn agents_folder() -> PathBuf {
     PathBuf::from(
         set.expect("PARTITA_REAL_AGENTS names the folder that `testing/real-agents/install` prints"),
     )
+}
+
+/// `testing/real-agents/offline` takes all other interfaces away, where the machine lets it.
+fn network() -> &'static str {
+    let interfaces = std::fs::read_to_string("/proc/net/dev").unwrap_or_default();
+    let names = interfaces
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, _)| name.trim());
+    if names.clone().all(|name| name == "lo") {
+        "loopback only"
+    } else {
+        "the machine's own"
+    }
 }
