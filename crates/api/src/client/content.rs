@@ -16,6 +16,34 @@ struct Reading {
     chat: ChatId,
 }
 
+impl Reading {
+    /// Reads what lies before `until` in the transcript, as frames at this position.
+    async fn catch_up(
+        &mut self,
+        client: &Client,
+        task: TaskId,
+        (until, position): (u64, u64),
+    ) -> Result<Vec<Frame>, ClientError> {
+        let mut frames = Vec::new();
+        loop {
+            let part = match client.transcript(task, self.next).await {
+                Ok(part) => part,
+                // The transcript may be gone; then nobody can tell what was missed.
+                Err(ClientError::Problem(_)) => return Ok(frames),
+                Err(error) => return Err(error),
+            };
+            let before = self.next;
+            for entry in part.entries.into_iter().filter(|entry| entry.offset < until) {
+                self.next = entry.next;
+                frames.push(entry.frame(position, (self.run, self.chat, task)));
+            }
+            if self.next == before || self.next >= until || part.is_whole {
+                return Ok(frames);
+            }
+        }
+    }
+}
+
 /// Where a content frame lies.
 struct Place {
     run: RunId,
@@ -33,43 +61,41 @@ impl Contents {
         }
     }
 
-    /// What was said between the last frame and this one, and never arrived.
+    /// What was said before this frame and never arrived.
     pub(super) async fn missed(&mut self, client: &Client, frame: &Frame) -> Result<Vec<Frame>, ClientError> {
-        if !self.is_wanted {
-            return Ok(Vec::new());
-        }
-        let (task, until) = match (place(frame), frame) {
-            (Some(place), _) => (place.task, place.offset),
-            // A step that is no longer being done: its agent has said all it had to say.
-            (None, Frame::FlowRunStepUpdated(step)) if step.status != Some(StepStatus::Running) => {
-                match step.task_id {
-                    Some(task) => (task, u64::MAX),
-                    None => return Ok(Vec::new()),
-                }
-            }
-            (None, _) => return Ok(Vec::new()),
-        };
-        let Some(reading) = self.read.get_mut(&task).filter(|reading| reading.next < until) else {
-            return Ok(Vec::new());
-        };
         let mut frames = Vec::new();
-        loop {
-            let part = match client.transcript(task, reading.next).await {
-                Ok(part) => part,
-                // The transcript may be gone; then nobody can tell what was missed.
-                Err(ClientError::Problem(_)) => break,
-                Err(error) => return Err(error),
+        for (task, until) in self.behind(frame) {
+            let Some(reading) = self.read.get_mut(&task) else {
+                continue;
             };
-            let before = reading.next;
-            for entry in part.entries.into_iter().filter(|entry| entry.offset < until) {
-                reading.next = entry.next;
-                frames.push(entry.frame(frame.position(), (reading.run, reading.chat, task)));
-            }
-            if reading.next == before || reading.next >= until {
-                break;
-            }
+            frames.extend(reading.catch_up(client, task, (until, frame.position())).await?);
         }
         Ok(frames)
+    }
+
+    /// The tasks that must have said more by now than was heard, and up to where.
+    fn behind(&self, frame: &Frame) -> Vec<(TaskId, u64)> {
+        if let Some(place) = place(frame) {
+            let heard = self.read.get(&place.task).map(|reading| reading.next);
+            let is_behind = heard.is_some_and(|heard| heard < place.offset);
+            return is_behind
+                .then_some((place.task, place.offset))
+                .into_iter()
+                .collect();
+        }
+        let Frame::FlowRunStepUpdated(step) = frame else {
+            return Vec::new();
+        };
+        // Tasks of a step that are no longer under way have said all they had to say.
+        let is_over = |task: TaskId, reading: &Reading| {
+            let is_under_way = step.status == Some(StepStatus::Running) && step.task_id == Some(task);
+            self.is_wanted && Some(reading.chat) == step.chat_id && !is_under_way
+        };
+        let over = self
+            .read
+            .iter()
+            .filter(|(task, reading)| is_over(**task, reading));
+        over.map(|(task, _)| (*task, u64::MAX)).collect()
     }
 
     /// Whether the frame is news; remembers how far it goes.

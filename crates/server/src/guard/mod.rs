@@ -59,7 +59,11 @@ pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Ne
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(refused) => refused.into_response(),
+        Err(refused) => {
+            let (method, code) = (request.method(), &refused.0.code);
+            tracing::warn!(target: "audit", %method, code, "the guard refused a request");
+            refused.into_response()
+        }
     };
     headers::seal(response)
 }
