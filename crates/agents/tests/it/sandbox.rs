@@ -21,7 +21,7 @@ async fn outcomes(world: &World, access: Access, attempts: &[(&str, &str)]) -> V
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_cannot_write_its_tree_and_a_writer_can() {
+async fn s4_22_a_reader_cannot_write_its_tree_and_a_writer_can() {
     for (mode, config) in MODES {
         let world = World::new(config).await;
         std::fs::write(world.place().join("file"), "old").unwrap();
@@ -176,7 +176,7 @@ async fn a_link_in_the_tree_shows_nothing_of_outside() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_sandbox_a_reader_is_refused_unless_the_user_said_so() {
+async fn s4_21_without_a_sandbox_a_reader_is_refused_unless_the_user_said_so() {
     let world = World::new(NOTHING).await;
     let mut order = world.command("echo hello");
     order.access = Access::Read;

@@ -109,7 +109,7 @@ async fn a_place_for_another_commit_is_made_anew_and_unkept_work_is_set_aside() 
 }
 
 #[tokio::test]
-async fn a_reader_always_gets_what_the_commit_says() {
+async fn s4_22_a_reader_always_gets_what_the_commit_says() {
     let world = World::new().await;
     let first = world.reader("review").await;
     sh(

@@ -258,7 +258,7 @@ fn a_mode_that_is_not_offered_is_never_asked_for() {
 }
 
 #[test]
-fn a_mode_that_is_refused_stops_everything() {
+fn s4_21_a_mode_that_is_refused_stops_everything() {
     let mut dialect = speak(DialectKind::Acp, in_mode(Access::Read, "plan"));
     dialect.open();
     dialect.on_line(r#"{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":1}}"#, NOW);
