@@ -98,6 +98,7 @@ pub struct FakeWorkspaces {
     life: Life,
     clock: Arc<dyn Clock>,
     takes_ms: u64,
+    advance_ms: u64,
 }
 
 impl FakeWorkspaces {
@@ -109,6 +110,7 @@ impl FakeWorkspaces {
             life: life.clone(),
             clock: Arc::clone(clock),
             takes_ms: 0,
+            advance_ms: 0,
         }
     }
 
@@ -119,21 +121,28 @@ impl FakeWorkspaces {
         self
     }
 
+    /// Moving a branch takes this much longer.
+    #[must_use]
+    pub const fn with_advance_ms(mut self, ms: u64) -> Self {
+        self.advance_ms = ms;
+        self
+    }
+
     /// Does it in the middle of the time it takes: a death may come before and after.
     fn do_it<'a, T: Send + 'a>(&'a self, deed: impl FnOnce(&mut Refs) -> T + Send + 'a) -> Later<'a, T> {
         Box::pin(async move {
-            self.pass().await;
+            self.pass(self.takes_ms).await;
             let done = deed(&mut lock(&self.git.0));
-            self.pass().await;
+            self.pass(self.takes_ms).await;
             done
         })
     }
 
-    async fn pass(&self) {
+    async fn pass(&self, ms: u64) {
         self.life.go_on().await;
-        if self.takes_ms > 0 {
+        if ms > 0 {
             let now = self.clock.now();
-            self.clock.sleep_until(now.plus_ms(self.takes_ms)).await;
+            self.clock.sleep_until(now.plus_ms(ms)).await;
             self.life.go_on().await;
         }
     }
@@ -201,7 +210,7 @@ impl Workspaces for FakeWorkspaces {
     }
 
     fn advance(&self, spec: AdvanceSpec) -> Later<'_, Result<(), WorkspaceError>> {
-        self.do_it(move |refs| {
+        let moved = self.do_it(move |refs| {
             let is_at = refs.branches.get(&spec.slug).cloned();
             if is_at.as_ref() == Some(&spec.to) {
                 return Ok(());
@@ -214,6 +223,11 @@ impl Workspaces for FakeWorkspaces {
             refs.branches.insert(spec.slug, spec.to);
             refs.moves += 1;
             Ok(())
+        });
+        Box::pin(async move {
+            let moved = moved.await;
+            self.pass(self.advance_ms).await;
+            moved
         })
     }
 

@@ -16,8 +16,7 @@ pub(super) struct Tale {
     pub(super) slots: u32,
 }
 
-/// The first thing that does not hold, under the name of its oracle.
-pub(super) fn judge(tale: &Tale) -> Result<(), String> {
+fn judged(tale: &Tale) -> Result<Judge, String> {
     numbers(tale)?;
     let mut judge = Judge::new(tale.slots);
     let mut at = 0;
@@ -29,6 +28,17 @@ pub(super) fn judge(tale: &Tale) -> Result<(), String> {
         judge.batch(&tale.history[at..end], tale.batches[at].1)?;
         at = end;
     }
+    Ok(judge)
+}
+
+/// The first thing that does not hold, under the name of its oracle.
+pub(super) fn judge(tale: &Tale) -> Result<(), String> {
+    judged(tale).map(|_| ())
+}
+
+/// The same, of a history to which nothing more is added.
+pub(super) fn at_the_end(tale: &Tale) -> Result<(), String> {
+    let judge = judged(tale)?;
     judge.units.at_the_end(&judge.runs)
 }
 
@@ -73,7 +83,7 @@ impl Judge {
         self.units.batch(batch)?;
         for recorded in batch {
             match (&recorded.stream, &recorded.event) {
-                (Stream::Board, Event::Board(event)) => self.board(event, recorded, kept_at),
+                (Stream::Board, Event::Board(event)) => self.board(event, recorded, kept_at)?,
                 (Stream::Run(run), Event::Run(event)) => self.run(*run, event, recorded)?,
                 (_, _) => {}
             }
@@ -84,7 +94,12 @@ impl Judge {
         Ok(())
     }
 
-    fn board(&mut self, event: &domain::BoardEvent, recorded: &Recorded, kept_at: Moment) {
+    fn board(
+        &mut self,
+        event: &domain::BoardEvent,
+        recorded: &Recorded,
+        kept_at: Moment,
+    ) -> Result<(), String> {
         match event {
             domain::BoardEvent::SlotsChanged { slots } => self.slots = *slots as usize,
             domain::BoardEvent::AccountLimited { account, until, .. } => {
@@ -96,10 +111,16 @@ impl Judge {
                 self.limits.insert(account.clone(), limit);
             }
             domain::BoardEvent::AccountCleared { account } => {
-                self.limits.remove(account);
+                let lifted = self.limits.remove(account);
+                if lifted.is_some_and(|limit| recorded.at < limit.until) {
+                    return Err(format!(
+                        "parked-account: the limit of {account} is lifted before its end"
+                    ));
+                }
             }
             _ => {}
         }
+        Ok(())
     }
 
     fn run(&mut self, run: RunId, event: &RunEvent, recorded: &Recorded) -> Result<(), String> {

@@ -13,7 +13,7 @@ use domain::{
 use engine::ports::{Clock, Recorded};
 use engine::testkit::{FakeAgents, FakeClock, FakeWorkspaces, Life, MemoryStore, Outside, Probe, Rng};
 use engine::{Config, Engine, EngineError, Health, Ports};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -29,11 +29,14 @@ pub(crate) struct World {
     hits: Arc<Mutex<Hits>>,
     mood: Mood,
     takes_ms: u64,
+    advance_ms: u64,
     deeds: Vec<(Moment, Deed)>,
     runs: Vec<RunId>,
     units: Vec<UnitId>,
     memory: Memory,
     moved: BTreeMap<RunId, Option<String>>,
+    /// Runs whose branch somebody moved at some time.
+    meddled: BTreeSet<RunId>,
     asked: BTreeMap<RunId, u32>,
     paused_at: BTreeMap<RunId, Moment>,
     now: Moment,
@@ -151,6 +154,7 @@ impl World {
         deeds.sort_by_key(|(at, _)| *at);
         Self {
             takes_ms: rng.below(8),
+            advance_ms: *rng.one_of(&[0, 0, 500, 6_000]),
             outside,
             faults: Arc::new(Mutex::new(faults)),
             hits,
@@ -160,6 +164,7 @@ impl World {
             units,
             memory: Memory::default(),
             moved: BTreeMap::new(),
+            meddled: BTreeSet::new(),
             asked: BTreeMap::new(),
             paused_at: BTreeMap::new(),
             now: BEGIN,
@@ -183,12 +188,15 @@ impl World {
             match self.life() {
                 Outcome::Died if self.lives < 60 => {}
                 Outcome::Died => return Err(format!("liveness: it never stays up: {}", self.shown())),
-                Outcome::Stuck(why) => return Err(format!("{why}\n{}", self.shown())),
+                Outcome::Stuck(why) => {
+                    // What the history shows comes first: what does not end has often gone wrong long before.
+                    self.wrongs()?;
+                    self.tale()?;
+                    return Err(format!("{why}\n{}", self.shown()));
+                }
                 Outcome::Quiet => break,
             }
-            if let Some(wrong) = self.outside.machine.wrongs().first() {
-                return Err(wrong.clone());
-            }
+            self.wrongs()?;
         }
         self.judge()?;
         let hits = std::mem::take(&mut *self.hits());
@@ -248,7 +256,9 @@ impl World {
         });
         let agents = FakeAgents::new(&self.outside.machine, &self.outside.disk, life, &clock, script)
             .with_leftover_ms(200);
-        let workspaces = FakeWorkspaces::new(&self.outside.git, life, &clock).with_takes_ms(self.takes_ms);
+        let workspaces = FakeWorkspaces::new(&self.outside.git, life, &clock)
+            .with_takes_ms(self.takes_ms)
+            .with_advance_ms(self.advance_ms);
         let idle = Arc::new(|_: &engine::ports::WorkOrder, _: Moment| engine::testkit::Scene::says("", 0));
         Ports {
             store: Arc::new(store),
@@ -361,6 +371,9 @@ impl World {
     }
 
     fn last_look(&self, engine: &Engine) -> Outcome {
+        if matches!(*engine.health().borrow(), Health::Down(_)) {
+            return Outcome::Died;
+        }
         let load = engine.load();
         if load.busy > 0 || load.keepers > 0 {
             return Outcome::Stuck(format!("slot-given-back: all is quiet, but {load:?}"));
@@ -478,6 +491,7 @@ impl World {
                 if matches!(self.memory.runs[&run].phase(), Phase::Active) {
                     let was = self.outside.git.move_branch(&slug, Some("elsewhere".to_owned()));
                     self.moved.entry(run).or_insert(was);
+                    self.meddled.insert(run);
                 }
                 return None;
             }
@@ -575,18 +589,48 @@ impl World {
     }
 
     fn judge(&self) -> Result<(), String> {
-        if let Some(wrong) = self.outside.machine.wrongs().first() {
-            return Err(wrong.clone());
+        self.wrongs()?;
+        self.count_ends(&self.history());
+        oracle::at_the_end(&self.told())?;
+        self.branches()?;
+        self.questions()?;
+        self.stops()
+    }
+
+    /// What was seen outside of the engine.
+    fn wrongs(&self) -> Result<(), String> {
+        match self.outside.machine.wrongs().first() {
+            Some(wrong) => Err(wrong.clone()),
+            None => Ok(()),
         }
-        let history = self.history();
-        self.count_ends(&history);
-        oracle::judge(&Tale {
-            history,
+    }
+
+    fn told(&self) -> Tale {
+        Tale {
+            history: self.history(),
             batches: self.batches(),
             slots: Board::default().slots,
-        })?;
-        self.branches()?;
-        self.stops()
+        }
+    }
+
+    fn tale(&self) -> Result<(), String> {
+        oracle::judge(&self.told())
+    }
+
+    /// Nobody is asked about a branch that nobody but us moved.
+    fn questions(&self) -> Result<(), String> {
+        for recorded in self.history() {
+            let (Stream::Run(run), Event::Run(RunEvent::AttentionRaised(item))) =
+                (recorded.stream, recorded.event)
+            else {
+                continue;
+            };
+            let is_about_branch = item.key.is_none() && item.kind == domain::AttentionKind::Conflict;
+            if is_about_branch && !self.meddled.contains(&run) {
+                return Err(format!("branch: {run} asks about a branch that nobody moved"));
+            }
+        }
+        Ok(())
     }
 
     fn count_ends(&self, history: &[Recorded]) {

@@ -1,0 +1,19 @@
+//! The rules, read a second time: given what happened, when something arrives, then this happened and this is owed.
+
+mod account;
+mod approval;
+mod attention;
+mod board;
+mod claim;
+mod fold;
+mod gate;
+mod id;
+mod line;
+mod limit;
+mod report;
+mod retry;
+mod run;
+mod step;
+mod trigger;
+mod work_unit;
+mod world;
