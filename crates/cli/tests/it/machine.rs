@@ -123,3 +123,32 @@ fn f_56_a_full_disk_is_said_and_nothing_is_lost() {
         "{given:#?}"
     );
 }
+
+#[test]
+fn a_17_a_task_that_reaches_the_socket_is_turned_away() {
+    let env = TestEnv::new();
+    env.make_repository();
+    // Landlock cannot hide the socket: there the daemon itself must know whom it talks to.
+    env.write_user_file(
+        ".config/partita/agents.toml",
+        "[sandbox]\nmode = \"landlock\"\ncontainment = \"shim\"\n",
+    );
+    let line = format!(
+        "{} --home {} status; echo answered-$?",
+        env!("CARGO_BIN_EXE_partita"),
+        env.home().display()
+    );
+    env.script(&format!(
+        "[[scene]]\ndo = [{{ run = {line:?} }}, {{ answer = {{ summary = \"Tried.\", findings = [] }} }}]\n"
+    ));
+    let ended = env
+        .run(&["run", "review", "--agent", "rehearsal", "--fast", "--json"])
+        .json();
+    assert_eq!(ended["status"], "completed", "{ended:#}");
+    let said = env.run(&["logs", ended["slug"].as_str().unwrap(), "--json"]).out;
+    assert!(
+        said.contains("answered-") && !said.contains("answered-0"),
+        "{said}"
+    );
+    env.run(&["status"]).ok();
+}

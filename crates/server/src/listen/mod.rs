@@ -2,6 +2,7 @@
 //! speak, and ends in an orderly way.
 
 mod bind;
+mod task;
 
 pub use bind::{BindError, bind_tcp, bind_unix};
 
@@ -16,6 +17,7 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use task::is_of_a_task;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -98,8 +100,14 @@ impl Server {
     async fn accept_unix(self: Arc<Self>, listener: UnixListener) {
         while let Some(accepted) = self.until_stopped(listener.accept()).await {
             // Without the system's word on who it is, nobody comes in.
-            match accepted.and_then(|(stream, _)| Ok((stream.peer_cred()?.uid(), stream))) {
-                Ok((uid, stream)) => self.admit(stream, Peer::Unix { uid }),
+            match accepted.and_then(|(stream, _)| Ok((stream.peer_cred()?, stream))) {
+                Ok((peer, _)) if is_of_a_task(peer.pid()) => {
+                    tracing::warn!(
+                        pid = peer.pid(),
+                        "a task's process came to the socket and was turned away"
+                    );
+                }
+                Ok((peer, stream)) => self.admit(stream, Peer::Unix { uid: peer.uid() }),
                 Err(error) => pause_after(&error).await,
             }
         }
