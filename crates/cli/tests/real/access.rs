@@ -26,9 +26,9 @@ pub(crate) fn read_leaves_no_trace(agent: &'static Agent) {
     // The agent has tried, and its working copy is still there. Its own folder for temporary files is no trace.
     world.await_requests(2);
     let traces = || [planted(&project), planted(&world.env.home().join("worktrees"))].concat();
-    assert_eq!(traces(), [PathBuf::new(); 0]);
+    assert_eq!(traces(), Vec::<PathBuf>::new());
     let (code, run) = world.watch(&slug);
-    assert_eq!(traces(), [PathBuf::new(); 0]);
+    assert_eq!(traces(), Vec::<PathBuf>::new());
 
     assert_eq!((code, &run["status"]), (0, &"completed".into()), "{run:#}");
     let told = world.last_body();

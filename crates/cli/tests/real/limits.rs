@@ -72,7 +72,7 @@ pub(crate) fn in_silence_ends_the_task_and_the_next_try_completes(agent: &'stati
     let world = World::new(agent, script::look(&[limit]));
     world.flow(
         "peek",
-        &script::look_step("idle_timeout = \"15s\"\nretry = { max = 1, base = \"1s\" }"),
+        &script::look_step("idle_timeout = \"20s\"\nretry = { max = 1, base = \"1s\" }"),
     );
     let slug = world.start("peek", &["--focus", "What is there?"]);
     await_that(

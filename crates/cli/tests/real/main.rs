@@ -1,7 +1,11 @@
 //! The real agents, the real program, a scripted model. Runs where the pinned agents are installed; `check` installs
 //! them and names this layer as skipped where it cannot.
 
-#![expect(clippy::unwrap_used, reason = "a test says what it believes")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test says what it believes, and a note to whoever reads its failure"
+)]
 
 #[path = "../it/env.rs"]
 #[expect(
@@ -28,7 +32,7 @@ macro_rules! cases {
             use crate::{access, faults, fix, limits, review, stop, together, world::$agent};
 
             #[test]
-            fn review_completes_with_a_report() {
+            fn s4_24_review_completes_with_a_report() {
                 review::completes_with_a_report(&$agent);
             }
 
@@ -38,12 +42,12 @@ macro_rules! cases {
             }
 
             #[test]
-            fn read_leaves_no_trace() {
+            fn s4_19_s4_28_read_leaves_no_trace() {
                 access::read_leaves_no_trace(&$agent);
             }
 
             #[test]
-            fn a_cut_stream_and_a_500_end_in_success() {
+            fn f_38_a_cut_stream_and_a_500_end_in_success() {
                 faults::a_cut_stream_and_a_500_end_in_success(&$agent);
             }
 
@@ -53,7 +57,7 @@ macro_rules! cases {
             }
 
             #[test]
-            fn two_runs_of_four_never_mix() {
+            fn s4_11_two_runs_of_four_never_mix() {
                 together::transcripts_never_mix(&$agent);
             }
 
@@ -65,24 +69,24 @@ macro_rules! cases {
 
 cases! {
     claude CLAUDE {
-        fn a_limit_parks_and_wakes() { limits::parks_and_wakes_by_itself(&CLAUDE, limits::used_up(3)); }
+        fn f_38_a_limit_parks_and_wakes() { limits::parks_and_wakes_by_itself(&CLAUDE, limits::used_up(5)); }
     }
     codex CODEX {
-        fn a_limit_parks_and_wakes() { limits::parks_and_wakes_by_itself(&CODEX, limits::used_up(3)); }
+        fn f_38_a_limit_parks_and_wakes() { limits::parks_and_wakes_by_itself(&CODEX, limits::used_up(3)); }
     }
     gemini GEMINI {
-        fn a_limit_parks_and_wakes() { limits::parks_and_wakes_by_itself(&GEMINI, limits::no_quota(4)); }
+        fn f_38_a_limit_parks_and_wakes() { limits::parks_and_wakes_by_itself(&GEMINI, limits::no_quota(8)); }
 
         #[test]
-        fn a_limit_without_a_reset_parks() { limits::without_a_reset_parks_for_a_while(&GEMINI); }
+        fn f_38_a_limit_without_a_reset_parks() { limits::without_a_reset_parks_for_a_while(&GEMINI); }
     }
     opencode OPENCODE {
-        fn a_silent_limit_ends_in_another_try() {
+        fn f_38_a_silent_limit_ends_in_another_try() {
             limits::in_silence_ends_the_task_and_the_next_try_completes(&OPENCODE);
         }
     }
     qwen QWEN {
-        fn a_silent_limit_ends_in_another_try() {
+        fn f_38_a_silent_limit_ends_in_another_try() {
             limits::in_silence_ends_the_task_and_the_next_try_completes(&QWEN);
         }
     }
