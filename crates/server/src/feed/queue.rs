@@ -55,6 +55,13 @@ impl Queue {
         is_kept
     }
 
+    /// Done when the reader is lost. Whoever reads waits for `next` or for this, never for both at once.
+    pub(super) async fn overrun(&self) {
+        while !self.lock().is_over {
+            self.changed.notified().await;
+        }
+    }
+
     /// The next frame, once there is one. May be dropped while waiting.
     pub(super) async fn next(&self) -> Result<Told, Overrun> {
         loop {

@@ -88,6 +88,14 @@ impl Reading {
         }
     }
 
+    /// Done when what waits for the reader has become too much; never while it catches up at its own pace.
+    pub(super) async fn overrun(&self) {
+        match &self.queue {
+            Some(queue) => queue.overrun().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// What comes next. May be dropped while waiting.
     pub(crate) async fn next(&mut self) -> Result<Next, StoreError> {
         loop {

@@ -40,6 +40,7 @@ async fn write(mut reading: Reading, lines: mpsc::Sender<Line>, hangup: Option<H
     let Some(closed) = tell(&mut reading, &lines).await else {
         return;
     };
+    drop(reading);
     let data = serde_json::to_string(&closed).unwrap_or_default();
     farewell.send((Event::default().event("closed").data(data), true));
     // A reader that takes nothing hears nothing: its line goes dead, and its cursor brings it back.
@@ -78,10 +79,14 @@ async fn tell(reading: &mut Reading, lines: &mpsc::Sender<Line>) -> Option<FeedC
             Some(cursor) => event.id(cursor.to_string()),
             None => event,
         };
-        match tokio::time::timeout(WRITE_TIMEOUT, lines.send((event, false))).await {
-            Ok(sent) => sent.ok()?,
+        let sent = tokio::select! {
+            sent = tokio::time::timeout(WRITE_TIMEOUT, lines.send((event, false))) => sent.ok(),
+            () = reading.overrun() => None,
+        };
+        match sent {
+            Some(sent) => sent.ok()?,
             // The frame in hand was not delivered: the reader goes on before it.
-            Err(_) => {
+            None => {
                 let (code, resume) = (FeedEnd::SlowClient, before.to_string());
                 return Some(FeedClosed { code, resume });
             }

@@ -164,12 +164,15 @@ impl Server {
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
             .with_upgrades();
         let mut connection = std::pin::pin!(connection);
-        let ended = tokio::select! {
-            ended = connection.as_mut() => ended,
-            () = hangup.0.cancelled() => return,
-            () = self.stopping.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                connection.await
+        let mut is_told = false;
+        let ended = loop {
+            tokio::select! {
+                ended = connection.as_mut() => break ended,
+                () = hangup.0.cancelled() => return,
+                () = self.stopping.cancelled(), if !is_told => {
+                    connection.as_mut().graceful_shutdown();
+                    is_told = true;
+                }
             }
         };
         if let Err(error) = ended {

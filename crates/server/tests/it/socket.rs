@@ -2,9 +2,11 @@
 
 use crate::world::{World, write};
 use api::Client;
+use serde_json::json;
 use server::{BindError, Listener, bind_tcp, bind_unix, serve};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
@@ -132,7 +134,7 @@ async fn s3_23_a_stop_ends_feeds_and_answers_what_is_under_way() {
     let served = world.serve();
     let client = served.client();
     let mut feed = client.feed(api::FeedAsk {
-        patience: std::time::Duration::ZERO,
+        patience: Duration::ZERO,
         ..api::FeedAsk::default()
     });
     feed.open().await.unwrap();
@@ -173,4 +175,52 @@ async fn s3_01_both_ways_lead_in() {
     let error = stranger.unwrap().status().await.unwrap_err();
     assert_eq!(error.code(), Some("unauthenticated"));
     task.abort();
+}
+
+#[tokio::test]
+async fn f_70_a_line_that_takes_nothing_is_cut_while_others_go_on() {
+    let world = World::new().await;
+    let served = world.serve();
+    let mut stalled = UnixStream::connect(&served.socket).await.unwrap();
+    let ask = b"GET /api/feed?topics=work_units HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    stalled.write_all(ask).await.unwrap();
+    let mut head = [0; 12];
+    stalled.read_exact(&mut head).await.unwrap();
+    assert_eq!(&head, b"HTTP/1.1 200");
+    // From here on it takes nothing. Frames are long enough to fill whatever the system holds for it.
+    let chunks: Vec<String> = (0..60)
+        .map(|number| format!("{}-{number}", "x".repeat(90)))
+        .collect();
+    for chunk in &chunks {
+        world.post("/api/work-units", json!({"chunk": chunk})).await;
+    }
+    world
+        .post("/api/work-units", json!({"chunk": "one", "blocked_by": chunks}))
+        .await;
+    let mut priority = 0;
+    let happen = async {
+        while !world
+            .get("/api/metrics")
+            .await
+            .text
+            .contains("partita_feed_readers 0")
+        {
+            priority += 1;
+            let changed = world
+                .patch("/api/work-units/one", json!({"priority": priority}))
+                .await;
+            assert_eq!(changed.status, 200);
+        }
+    };
+    tokio::time::timeout(crate::world::PATIENCE, happen)
+        .await
+        .expect("the stalled reader is let go");
+    // Without the cut, the stop would wait for this line as long as it waits for any answer under way: ten seconds.
+    let cut = tokio::time::timeout(Duration::from_secs(8), served.end()).await;
+    cut.expect("the line was cut before");
+    let mut rest = Vec::new();
+    let _ = tokio::time::timeout(crate::world::PATIENCE, stalled.read_to_end(&mut rest))
+        .await
+        .unwrap();
+    assert!(rest.len() < 1024 * 1024, "nothing piled up for it");
 }
