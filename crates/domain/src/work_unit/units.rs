@@ -112,6 +112,23 @@ impl Units {
             .collect()
     }
 
+    /// What it means for those that wait for a unit that it is not done any more: whoever could begin, waits again.
+    #[must_use]
+    pub fn undone(&self, chunk: &str) -> Vec<(UnitId, UnitEvent)> {
+        self.waiting_for(chunk)
+            .filter(|unit| unit.status == UnitStatus::Ready)
+            .map(|unit| {
+                let blocked = UnitEvent::StatusChanged {
+                    from: UnitStatus::Ready,
+                    to: UnitStatus::Blocked,
+                    reason: format!("`{chunk}` is to be done again"),
+                    forced: false,
+                };
+                (unit.id, blocked)
+            })
+            .collect()
+    }
+
     /// May a unit come to be, and how?
     ///
     /// # Errors

@@ -25,7 +25,7 @@ impl BoardKeeper {
             .units
             .of_chunk(chunk)
             .ok_or_else(|| Refusal::UnknownChunk(chunk.to_owned()))?;
-        let id = unit.id;
+        let (id, was_done) = (unit.id, unit.status == UnitStatus::Done);
         let is_claimed = self.is_claimed(id);
         let mut after = unit.clone();
         let mut events = Vec::new();
@@ -45,10 +45,15 @@ impl BoardKeeper {
         }
         let mut changes = vec![(Stream::Unit(id), events.into_iter().map(Event::Unit).collect())];
         changes.extend(self.unblocked(&after));
+        let mut for_others = Vec::new();
+        if was_done && after.status != UnitStatus::Done && !after.is_deleted {
+            for_others.extend(self.units.undone(chunk));
+        }
         if after.chunk != chunk && !after.is_deleted {
-            for (waiting, event) in self.units.renamed(chunk, &after.chunk) {
-                changes.push((Stream::Unit(waiting), vec![Event::Unit(event)]));
-            }
+            for_others.extend(self.units.renamed(chunk, &after.chunk));
+        }
+        for (waiting, event) in for_others {
+            changes.push((Stream::Unit(waiting), vec![Event::Unit(event)]));
         }
         self.store(merged(changes), request).await
     }

@@ -1,0 +1,154 @@
+//! Gates: done is a checked claim, never an agent's word.
+
+use crate::world::*;
+use domain::{AttentionKind, Choice, Duty, Ending, FailureClass, Role, RunEvent, StepState, Value};
+
+fn fixed() -> World {
+    run_of([
+        agent("fix").gated().tries(1).pauses(0, 0),
+        agent("next").after(&["fix"]),
+    ])
+    .gave("fix", Value::from("done, I swear"))
+}
+
+fn gate_begins() -> Duty {
+    begins_as("fix", Role::Gate, "command", None)
+}
+
+fn refuses() -> Ending {
+    Ending::Failed {
+        class: FailureClass::Gate,
+        reason: "2 tests fail".to_owned(),
+    }
+}
+
+#[test]
+fn work_that_ended_well_is_not_done_before_its_gate_passed() {
+    let mut world = run_of([agent("fix").gated()]).working(&["fix"]);
+
+    let events = world.take(ends(task("fix", 1), well(Value::Null)));
+
+    assert_eq!(events, Ok(vec![task_ended(task("fix", 1), well(Value::Null))]));
+    assert_eq!(world.duties(), [gate_begins()]);
+}
+
+#[test]
+fn the_gate_is_a_task_of_the_same_step() {
+    let mut world = fixed();
+
+    assert_eq!(
+        world.take(admit("fix")),
+        Ok(vec![ordered_as("fix", 2, Role::Gate, "command")])
+    );
+    assert_eq!(world.duties(), [work("fix", 2)]);
+}
+
+#[test]
+fn a_gate_that_passes_completes_the_step_with_what_the_work_gave() {
+    let mut world = fixed().working(&["fix"]);
+    let gate_said = well(Value::from("all tests pass"));
+
+    let events = world.take(ends(task("fix", 2), gate_said.clone()));
+
+    assert_eq!(
+        events,
+        Ok(vec![
+            task_ended(task("fix", 2), gate_said),
+            completed("fix", Value::from("done, I swear"), None),
+        ])
+    );
+    assert_eq!(world.duties(), [begins("next")]);
+}
+
+#[test]
+fn a_gate_that_refuses_leads_to_another_try_that_is_told_why() {
+    let mut world = fixed().working(&["fix"]);
+
+    let events = world.take(ends(task("fix", 2), refuses()));
+
+    assert_eq!(
+        events,
+        Ok(vec![
+            task_ended(task("fix", 2), refuses()),
+            RunEvent::RetryScheduled {
+                key: key("fix"),
+                failures: 1,
+                not_before: NOW,
+            },
+        ])
+    );
+    assert_eq!(world.duties(), [begins_at("fix", NOW)]);
+    let step = world.run.step(&key("fix")).expect("a step");
+    assert_eq!(step.before.as_deref(), Some("2 tests fail"));
+}
+
+#[test]
+fn a_gate_that_keeps_refusing_fails_the_step_with_its_words() {
+    let mut world = fixed().ended("fix", refuses()).done(&["fix"]).working(&["fix"]);
+
+    let events = world.take(ends(task("fix", 4), refuses()));
+
+    assert_eq!(
+        events,
+        Ok(vec![
+            task_ended(task("fix", 4), refuses()),
+            step_failed("fix", "2 tests fail"),
+        ])
+    );
+}
+
+#[test]
+fn an_interrupted_gate_is_owed_again_and_the_work_stays_done() {
+    let world = fixed().ended("fix", interrupted());
+
+    assert_eq!(world.duties(), [gate_begins()]);
+    assert_eq!(
+        *world.state("fix"),
+        StepState::Checking {
+            task: None,
+            output: Value::from("done, I swear"),
+            change: None,
+        }
+    );
+}
+
+#[test]
+fn a_gate_that_cannot_be_started_is_put_to_a_person() {
+    let mut world = fixed().working(&["fix"]);
+
+    let events = world.take(ends(task("fix", 2), badly(FailureClass::Missing)));
+
+    let title = "the agent of step `fix` cannot be used";
+    assert_eq!(
+        events,
+        Ok(vec![
+            task_ended(task("fix", 2), badly(FailureClass::Missing)),
+            asked(1, AttentionKind::Failure, "fix", title, BROKE),
+        ])
+    );
+}
+
+#[test]
+fn a_gate_of_a_run_that_was_paused_waits() {
+    let mut world = fixed().and(pause());
+    assert_eq!(world.duties(), []);
+    assert_eq!(
+        world.take(admit("fix")),
+        Err(domain::Refusal::StepNotOpen(key("fix")))
+    );
+
+    assert_eq!(world.and(resume()).duties(), [gate_begins()]);
+}
+
+#[test]
+fn a_gate_that_was_interrupted_too_often_may_be_skipped_by_the_answer() {
+    let mut world = fixed()
+        .ended("fix", interrupted())
+        .ended("fix", interrupted())
+        .ended("fix", interrupted());
+
+    assert_eq!(
+        world.take(answer(1, Choice::Skip)),
+        Ok(vec![answered(1, Choice::Skip), skipped("fix")])
+    );
+}
