@@ -133,22 +133,23 @@ fn a_17_a_task_that_reaches_the_socket_is_turned_away() {
         ".config/partita/agents.toml",
         "[sandbox]\nmode = \"landlock\"\ncontainment = \"shim\"\n",
     );
-    let line = format!(
-        "{} --home {} status; echo answered-$?",
-        env!("CARGO_BIN_EXE_partita"),
-        env.home().display()
-    );
+    // The system's own perl speaks to the socket without asking anything of the home, which the task cannot read.
+    std::fs::write(
+        env.project().join("knock.pl"),
+        r#"use IO::Socket::UNIX; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or do { print "no-way-in\n"; exit };
+print $s "GET /api/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+my $answer = <$s> // "closed"; print "knocked: $answer\n";"#,
+    )
+    .unwrap();
+    let socket = env.home().join("orchestrator.sock");
+    let line = format!("perl knock.pl {}", socket.display());
     env.script(&format!(
-        "[[scene]]\ndo = [{{ run = {line:?} }}, {{ answer = {{ summary = \"Tried.\", findings = [] }} }}]\n"
+        "ignores_mode = true\n[[scene]]\ndo = [{{ run = {line:?} }}, {{ answer = {{ summary = \"Tried.\", findings = [] }} }}]\n"
     ));
     let ended = env
         .run(&["run", "review", "--agent", "rehearsal", "--fast", "--json"])
         .json();
     assert_eq!(ended["status"], "completed", "{ended:#}");
     let said = env.run(&["logs", ended["slug"].as_str().unwrap(), "--json"]).out;
-    assert!(
-        said.contains("answered-") && !said.contains("answered-0"),
-        "{said}"
-    );
-    env.run(&["status"]).ok();
+    assert!(said.contains("knocked: closed"), "{said}");
 }
