@@ -201,8 +201,19 @@ async fn tell(context: &Context, daemon: &Daemon, folder: &Path, runs: &[RunDeta
     output::line("");
     runs.iter().for_each(print_summary);
     output::line("");
+    if let Some(program) = not_in_path() {
+        output::line(format!("below, `partita` is {}", program.display()));
+    }
     output::line("the same on your own repository, with an agent that is installed:");
     output::line("  cd your/repository && partita agents && partita run review --agent claude");
     output::line("look around: partita status, partita ps, partita run list, partita logs");
     Ok(())
+}
+
+/// Where this program is, when typing its name would not find it.
+fn not_in_path() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_found = std::env::split_paths(&path).any(|folder| folder.join("partita") == program);
+    (!is_found).then_some(program)
 }
