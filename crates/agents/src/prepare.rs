@@ -137,7 +137,11 @@ impl Ready {
 
     fn holes(&self, home: &Home, order: &WorkOrder, model: Option<&str>) -> Holes {
         let text = |path: &std::path::Path| path.to_string_lossy().into_owned();
-        let mut holes = Holes::from([("home", text(&home.home)), ("place", text(&order.place))]);
+        let mut holes = Holes::from([
+            ("home", text(&home.home)),
+            ("files", text(&home.files)),
+            ("place", text(&order.place)),
+        ]);
         holes.extend(model.map(|model| ("model", model.to_owned())));
         let base = self
             .descriptor

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 /// What holes are filled with.
 pub(crate) type Holes = BTreeMap<&'static str, String>;
 
-const NAMES: [&str; 6] = ["home", "model", "base_url", "place", "self", "node"];
+const NAMES: [&str; 7] = ["home", "files", "model", "base_url", "place", "self", "node"];
 
 /// The text with its holes filled; none when one of them has no value.
 pub(crate) fn fill(text: &str, holes: &Holes) -> Option<String> {

@@ -21,6 +21,7 @@ mod faults;
 mod fix;
 mod limits;
 mod login;
+mod long;
 mod review;
 mod stop;
 mod together;
@@ -29,7 +30,7 @@ mod together;
 macro_rules! cases {
     ($($module:ident $agent:ident { $($more:tt)* })*) => { $(
         mod $module {
-            use crate::{access, faults, fix, limits, review, stop, together, world::$agent};
+            use crate::{access, faults, fix, limits, long, review, stop, together, world::$agent};
 
             #[test]
             fn s4_24_review_completes_with_a_report() {
@@ -54,6 +55,11 @@ macro_rules! cases {
             #[test]
             fn cancel_leaves_no_process() {
                 stop::cancel_leaves_no_process(&$agent);
+            }
+
+            #[test]
+            fn long_inputs_are_read_from_their_file() {
+                long::inputs_are_read_from_their_file(&$agent);
             }
 
             #[test]

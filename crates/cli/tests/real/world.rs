@@ -265,7 +265,7 @@ impl Drop for World {
 #[track_caller]
 pub(crate) fn in_time(env: &TestEnv, arguments: &[&str]) -> Given {
     let [out, err] = ["out", "err"].map(|name| {
-        let path = env.path(&format!("{name}-{}", arguments.join("_").replace('/', "_")));
+        let path = env.path(name);
         (File::create(&path).unwrap(), path)
     });
     let mut child = env
