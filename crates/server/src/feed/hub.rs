@@ -176,3 +176,47 @@ impl Follower {
         Some(run)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api::{Cursor, Topic};
+
+    fn told(position: u64) -> Told {
+        Told {
+            cursor: Some(Cursor::after(position)),
+            topic: Topic::Runs,
+            run: None,
+            json: "{}".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn f_71_whoever_joins_is_told_what_it_has_not_seen_and_nothing_else() {
+        let state = Mutex::new(State {
+            position: 5,
+            readers: Vec::new(),
+        });
+        let hub = Hub { state };
+        let all = Filter {
+            topics: Vec::new(),
+            run: None,
+        };
+        assert!(
+            hub.join(4, &all).is_none(),
+            "event 5 was told already: it has to be read"
+        );
+        let level = hub.join(5, &all).expect("has seen all that was told");
+        let ahead = hub.join(7, &all).expect("has read further than was told");
+        for position in 6..=8 {
+            hub.tell(Some(position), &[told(position)]);
+        }
+        let next = async |queue: &Queue| queue.next().await.map(|told| told.cursor);
+        for position in 6..=8 {
+            assert_eq!(next(&level).await, Ok(Some(Cursor::after(position))));
+        }
+        assert_eq!(next(&ahead).await, Ok(Some(Cursor::after(8))));
+        drop(level);
+        assert_eq!(hub.readers(), 1, "whoever left is not counted");
+    }
+}
