@@ -1,9 +1,13 @@
 //! The rules, read a second time: given what happened, when something arrives, then this happened and this is owed.
 
+mod account;
 mod approval;
 mod attention;
+mod board;
+mod claim;
 mod fold;
 mod gate;
+mod id;
 mod limit;
 mod line;
 mod plan;
@@ -12,4 +16,5 @@ mod retry;
 mod run;
 mod step;
 mod trigger;
+mod work_unit;
 mod world;
