@@ -42,7 +42,7 @@ impl Tone {
         }
     }
 
-    /// A text in this tone, for [`line`] and [`note`], which take the colour away where there is no terminal.
+    /// A text in this tone, for [`line()`] and [`note()`], which take the colour away where there is no terminal.
     pub(crate) fn paint(self, text: &str) -> String {
         let style = self.style();
         format!("{style}{text}{style:#}")
