@@ -2,7 +2,8 @@
 
 use crate::world::*;
 use domain::{
-    Attention, AttentionKind, Change, Choice, Duty, FailureClass, Input, Merge, Refusal, RunEvent, Value,
+    Attention, AttentionKind, Change, Choice, Duty, FailureClass, Input, Merge, Refusal, Role, RunEvent,
+    Value,
 };
 
 fn publish(from: Option<&str>, to: &str) -> Duty {
@@ -52,12 +53,15 @@ fn writers_of_one_line_work_one_after_another_in_the_order_of_the_plan() {
 
 #[test]
 fn a_writer_whose_gate_is_owed_still_has_the_line() {
-    let world = run_of([agent("one").writing().gated(), agent("two").writing()]).done(&["one"]);
+    let mut world = run_of([agent("one").writing().gated(), agent("two").writing()]).done(&["one"]);
 
-    assert_eq!(
-        world.duties(),
-        [begins_as("one", domain::Role::Gate, "command", None)]
-    );
+    assert_eq!(world.duties(), [begins_as("one", Role::Gate, "command", None)]);
+    let refused = Err(Refusal::StepNotOpen(key("two")));
+    assert_eq!(world.take(admit("two")), refused, "its gate is owed");
+
+    world = world.working(&["one"]);
+    assert_eq!(world.duties(), [work("one", 2)]);
+    assert_eq!(world.take(admit("two")), refused, "its gate is under way");
 }
 
 #[test]

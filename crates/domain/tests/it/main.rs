@@ -3,6 +3,7 @@
 mod account;
 mod approval;
 mod attention;
+mod blocker;
 mod board;
 mod claim;
 mod fold;

@@ -1,4 +1,4 @@
-//! Work units: how they come to be, the one table that says where they may go, and what they wait for.
+//! Work units: how they come to be, the one table that says where they may go, and retries, claims and ends.
 
 use crate::world::NOW;
 use domain::{
@@ -6,9 +6,9 @@ use domain::{
     WorkUnit, decide_unit,
 };
 
-const UNIT: UnitId = UnitId::from_bits(1);
+pub(crate) const UNIT: UnitId = UnitId::from_bits(1);
 
-fn new(chunk: &str, blocked_by: &[&str]) -> NewUnit {
+pub(crate) fn new(chunk: &str, blocked_by: &[&str]) -> NewUnit {
     NewUnit {
         chunk: chunk.to_owned(),
         blocked_by: owned(blocked_by),
@@ -16,12 +16,12 @@ fn new(chunk: &str, blocked_by: &[&str]) -> NewUnit {
     }
 }
 
-fn owned(chunks: &[&str]) -> Vec<String> {
+pub(crate) fn owned(chunks: &[&str]) -> Vec<String> {
     chunks.iter().map(|chunk| (*chunk).to_owned()).collect()
 }
 
 /// Units by name, each with what it waits for, in the order of their age.
-fn units(all: &[(&str, &[&str])]) -> Units {
+pub(crate) fn units(all: &[(&str, &[&str])]) -> Units {
     let mut units = Units::default();
     for (id, (chunk, blocked_by)) in (1..).zip(all) {
         let created = units.create(new(chunk, blocked_by)).expect("a unit of a test");
@@ -43,11 +43,11 @@ fn unit_of(status: UnitStatus, phase: UnitPhase) -> WorkUnit {
     WorkUnit::created(UNIT, &created, NOW)
 }
 
-fn unit_that_is(status: UnitStatus) -> WorkUnit {
+pub(crate) fn unit_that_is(status: UnitStatus) -> WorkUnit {
     unit_of(status, UnitPhase::Goal)
 }
 
-fn status_changed(from: UnitStatus, to: UnitStatus, reason: &str) -> UnitEvent {
+pub(crate) fn status_changed(from: UnitStatus, to: UnitStatus, reason: &str) -> UnitEvent {
     UnitEvent::StatusChanged {
         from,
         to,
@@ -56,7 +56,7 @@ fn status_changed(from: UnitStatus, to: UnitStatus, reason: &str) -> UnitEvent {
     }
 }
 
-fn set_status(to: UnitStatus) -> UnitInput {
+pub(crate) fn set_status(to: UnitStatus) -> UnitInput {
     UnitInput::SetStatus {
         to,
         reason: "says ada".to_owned(),
@@ -165,17 +165,6 @@ fn a_unit_that_waits_for_another_begins_blocked_and_one_that_is_complete_is_done
 }
 
 #[test]
-fn a_blocker_that_is_done_blocks_nobody() {
-    let mut known = units(&[("schema", &[])]);
-    let done = status_changed(UnitStatus::Running, UnitStatus::Done, "");
-    known.apply(UNIT, &done, NOW);
-
-    let created = known.create(new("login", &["schema"]));
-
-    assert!(matches!(created, Ok(UnitEvent::Created(created)) if created.status == UnitStatus::Ready));
-}
-
-#[test]
 fn names_are_short_plain_and_unique() {
     let known = units(&[("login", &[])]);
     let longest = "a".repeat(100);
@@ -194,168 +183,6 @@ fn names_are_short_plain_and_unique() {
         known.create(new("login", &[])),
         Err(Refusal::ChunkTaken("login".to_owned()))
     );
-}
-
-#[test]
-fn a_unit_waits_only_for_units_that_are_there() {
-    let known = units(&[("schema", &[])]);
-
-    assert_eq!(
-        known.create(new("login", &["schema", "nobody"])),
-        Err(Refusal::UnknownChunk("nobody".to_owned()))
-    );
-}
-
-#[test]
-fn no_unit_waits_for_itself_however_far_around() {
-    let known = units(&[("a", &[]), ("b", &["a"]), ("c", &["b"]), ("d", &[])]);
-    let circle = Err(Refusal::BlockersCircle("a".to_owned()));
-
-    assert_eq!(known.check_blockers("a", &owned(&["a"])), circle);
-    assert_eq!(known.check_blockers("a", &owned(&["b"])), circle);
-    assert_eq!(known.check_blockers("a", &owned(&["d", "c"])), circle);
-    assert_eq!(known.check_blockers("a", &owned(&["d"])), Ok(()));
-    assert_eq!(known.check_blockers("c", &owned(&["a", "b", "a"])), Ok(()));
-    assert_eq!(
-        known.create(new("e", &["e"])),
-        Err(Refusal::BlockersCircle("e".to_owned()))
-    );
-}
-
-#[test]
-fn those_that_wait_for_a_renamed_unit_wait_for_its_new_name() {
-    let mut known = units(&[("schema", &[]), ("other", &[]), ("login", &["other", "schema"])]);
-    let login = UnitId::from_bits(3);
-    let follows = known.renamed("schema", "tables");
-    assert_eq!(
-        follows,
-        [(
-            login,
-            UnitEvent::BlockersChanged {
-                blocked_by: owned(&["other", "tables"]),
-            }
-        )]
-    );
-
-    let renamed = decide_unit(
-        known.get(UNIT).expect("a unit"),
-        UnitInput::Rename {
-            chunk: "tables".to_owned(),
-        },
-        None,
-        false,
-    )
-    .expect("a name");
-    renamed.iter().for_each(|event| known.apply(UNIT, event, NOW));
-    follows
-        .iter()
-        .for_each(|(id, event)| known.apply(*id, event, NOW));
-
-    assert_eq!(known.of_chunk("schema"), None);
-    assert_eq!(known.of_chunk("tables").map(|unit| unit.id), Some(UNIT));
-    assert_eq!(known.waiting_for("tables").count(), 1);
-    assert_eq!(known.check_chunk("schema"), Ok(()), "the old name is free");
-}
-
-#[test]
-fn a_unit_is_unblocked_when_the_last_of_its_blockers_is_done() {
-    let unit = unit_that_is(UnitStatus::Blocked);
-
-    assert_eq!(
-        decide_unit(&unit, UnitInput::Unblocked, Some("schema"), false),
-        Err(Refusal::NothingToDo)
-    );
-    assert_eq!(
-        decide_unit(&unit, UnitInput::Unblocked, None, false),
-        Ok(vec![status_changed(
-            UnitStatus::Blocked,
-            UnitStatus::Ready,
-            "all it waited for is done"
-        )])
-    );
-    for status in UnitStatus::ALL
-        .into_iter()
-        .filter(|status| *status != UnitStatus::Blocked)
-    {
-        assert_eq!(
-            decide_unit(&unit_that_is(status), UnitInput::Unblocked, None, false),
-            Err(Refusal::NothingToDo),
-            "{status:?}"
-        );
-    }
-}
-
-#[test]
-fn the_first_blocker_that_is_not_done_is_named_and_one_that_is_gone_holds_nobody_up() {
-    let mut known = units(&[("a", &[]), ("b", &[])]);
-    let chunks = owned(&["gone", "a", "b"]);
-    assert_eq!(known.open_blocker(&chunks), Some("a"));
-
-    known.apply(
-        UNIT,
-        &status_changed(UnitStatus::Running, UnitStatus::Done, ""),
-        NOW,
-    );
-    assert_eq!(known.open_blocker(&chunks), Some("b"));
-
-    known.apply(UnitId::from_bits(2), &UnitEvent::Deleted, NOW);
-    assert_eq!(known.open_blocker(&chunks), None);
-}
-
-#[test]
-fn nobody_moves_a_unit_past_its_open_blockers() {
-    for (from, to) in [
-        (UnitStatus::Blocked, UnitStatus::Ready),
-        (UnitStatus::NeedsAttention, UnitStatus::Ready),
-        (UnitStatus::Ready, UnitStatus::Running),
-    ] {
-        assert_eq!(
-            decide_unit(&unit_that_is(from), set_status(to), Some("schema"), false),
-            Err(Refusal::StillBlocked("schema".to_owned())),
-            "{from:?} {to:?}"
-        );
-    }
-}
-
-#[test]
-fn new_blockers_block_a_ready_unit_and_release_a_blocked_one() {
-    let set = |status: UnitStatus, open_blocker: Option<&str>| {
-        let input = UnitInput::SetBlockers {
-            blocked_by: owned(&["schema"]),
-        };
-        decide_unit(&unit_that_is(status), input, open_blocker, false)
-    };
-    let changed = UnitEvent::BlockersChanged {
-        blocked_by: owned(&["schema"]),
-    };
-    let why = "its blockers changed";
-
-    assert_eq!(
-        set(UnitStatus::Ready, Some("schema")),
-        Ok(vec![
-            changed.clone(),
-            status_changed(UnitStatus::Ready, UnitStatus::Blocked, why)
-        ])
-    );
-    assert_eq!(
-        set(UnitStatus::Blocked, None),
-        Ok(vec![
-            changed.clone(),
-            status_changed(UnitStatus::Blocked, UnitStatus::Ready, why)
-        ])
-    );
-    for (status, open_blocker) in [
-        (UnitStatus::Ready, None),
-        (UnitStatus::Blocked, Some("schema")),
-        (UnitStatus::Running, Some("schema")),
-        (UnitStatus::Done, Some("schema")),
-    ] {
-        assert_eq!(
-            set(status, open_blocker),
-            Ok(vec![changed.clone()]),
-            "{status:?} {open_blocker:?}"
-        );
-    }
 }
 
 #[test]
@@ -447,21 +274,14 @@ fn a_unit_whose_run_ended_well_is_done_and_complete() {
 
 #[test]
 fn a_unit_whose_run_did_not_end_well_is_put_to_a_person() {
-    let reason = "its run failed".to_owned();
+    let unit = unit_that_is(UnitStatus::Running);
+    let reason = "its run failed";
+    let stopped = UnitInput::Stopped {
+        reason: reason.to_owned(),
+    };
 
-    assert_eq!(
-        decide_unit(
-            &unit_that_is(UnitStatus::Running),
-            UnitInput::Stopped { reason },
-            None,
-            true
-        ),
-        Ok(vec![status_changed(
-            UnitStatus::Running,
-            UnitStatus::NeedsAttention,
-            "its run failed"
-        )])
-    );
+    let moved = status_changed(UnitStatus::Running, UnitStatus::NeedsAttention, reason);
+    assert_eq!(decide_unit(&unit, stopped, None, true), Ok(vec![moved]));
 }
 
 #[test]
