@@ -118,6 +118,15 @@ struct State {
     slots: Option<usize>,
 }
 
+/// How a process comes to be.
+struct Birth {
+    /// Whether it outlives its daemon.
+    survives: bool,
+    /// Which life of the daemon begins it.
+    life: u64,
+    now: Moment,
+}
+
 impl Machine {
     /// All processes there ever were.
     #[must_use]
@@ -164,14 +173,8 @@ impl Machine {
         lock(&self.state).slots = Some(slots);
     }
 
-    fn begin(
-        &self,
-        disk: &Disk,
-        order: &WorkOrder,
-        survives: bool,
-        life: u64,
-        now: Moment,
-    ) -> ProcessIdentity {
+    fn begin(&self, disk: &Disk, order: &WorkOrder, birth: Birth) -> ProcessIdentity {
+        let Birth { survives, life, now } = birth;
         let is_order = |event: &Event| matches!(event, Event::Run(RunEvent::TaskOrdered(known)) if known.task == order.task);
         let is_ordered = disk.holds(Stream::Run(order.run), is_order);
         let mut state = lock(&self.state);
@@ -347,9 +350,15 @@ impl Agents for FakeAgents {
             if let Some(refusal) = scene.refusal {
                 return Err(refusal);
             }
-            let process = shared
-                .machine
-                .begin(&shared.disk, &order, scene.survives, shared.number, now);
+            let process = shared.machine.begin(
+                &shared.disk,
+                &order,
+                Birth {
+                    survives: scene.survives,
+                    life: shared.number,
+                    now,
+                },
+            );
             let held = Held {
                 shared: Arc::clone(&shared),
                 task: order.task,

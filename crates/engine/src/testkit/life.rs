@@ -4,9 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::Notify;
 
-/// So many calls of ports in one life are a loop without an end.
-const CALLS_MAX: u64 = 200_000;
-
 /// The life of one daemon. Clones are the same life.
 #[derive(Clone, Debug, Default)]
 pub struct Life(Arc<Inner>);
@@ -16,10 +13,21 @@ struct Inner {
     is_over: AtomicBool,
     is_runaway: AtomicBool,
     calls: AtomicU64,
+    /// So many calls of ports in one life are a loop without an end.
+    calls_max: Option<u64>,
     ended: Notify,
 }
 
 impl Life {
+    /// A life that ends when it calls its ports so often.
+    #[must_use]
+    pub fn of_calls(calls_max: u64) -> Self {
+        Self(Arc::new(Inner {
+            calls_max: Some(calls_max),
+            ..Inner::default()
+        }))
+    }
+
     /// Ends it: every port stops answering, for ever.
     pub fn end(&self) {
         self.0.is_over.store(true, Ordering::SeqCst);
@@ -47,7 +55,8 @@ impl Life {
 
     /// Counts a call of a port.
     pub(super) fn count(&self) {
-        if self.0.calls.fetch_add(1, Ordering::Relaxed) > CALLS_MAX {
+        let calls = self.0.calls.fetch_add(1, Ordering::Relaxed);
+        if self.0.calls_max.is_some_and(|calls_max| calls > calls_max) {
             self.0.is_runaway.store(true, Ordering::SeqCst);
             self.end();
         }

@@ -1,6 +1,14 @@
 //! What the engine does, seen from outside: in simulated worlds, and in small scenes.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says what it believes, and a note to whoever reads its failure"
+)]
+
+mod contract;
 mod ends;
 mod parked;
 mod planted;
+mod scale;
+mod scene;
 mod sim;

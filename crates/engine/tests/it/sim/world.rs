@@ -20,6 +20,8 @@ use std::time::Duration;
 const BEGIN: Moment = Moment::from_ms(1_000_000_000);
 /// Everything ends within this, or never.
 const BOUND_MS: u64 = 40 * 24 * 60 * 60 * 1_000;
+/// One life that calls its ports more often runs in circles.
+const CALLS_MAX: u64 = 200_000;
 const EVENTS_MAX: usize = 20_000;
 
 pub(crate) struct World {
@@ -217,7 +219,7 @@ impl World {
             .start_paused(true)
             .build()
             .unwrap();
-        let life = Life::default();
+        let life = Life::of_calls(CALLS_MAX);
         let started = self.now;
         let outcome = runtime.block_on(async {
             let clock = FakeClock::at(started);
