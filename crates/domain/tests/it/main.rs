@@ -1,21 +1,16 @@
-//! The rules, read a second time: given what happened, when something arrives, then this happened and this is owed.
+//! The rules, read as sentences: given what happened, when this arrives, then that happened.
 
-mod account;
-mod approval;
-mod attention;
-mod blocker;
 mod board;
-mod claim;
-mod fold;
-mod gate;
-mod id;
-mod limit;
+mod cancel;
+mod claims;
+mod common;
+mod ends;
+mod gates;
+mod ids;
 mod line;
-mod plan;
-mod report;
-mod retry;
-mod run;
-mod step;
-mod trigger;
-mod work_unit;
-mod world;
+mod order;
+mod people;
+mod questions;
+mod random;
+mod setbacks;
+mod units;

@@ -9,6 +9,7 @@ mod contract;
 mod ends;
 mod parked;
 mod planted;
+mod requests;
 mod scale;
 mod scene;
 mod sim;
