@@ -133,6 +133,18 @@ pub(crate) fn read_regular(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     fs::read(path)
 }
 
+/// Copies an index together with its time. A file that changed in the second in which its index was written, and kept
+/// its size, is looked into only because the index is no younger than it: a younger copy would call it unchanged.
+pub(crate) fn copy_index(from: &Path, to: &Path) -> Answer<()> {
+    let copied = || {
+        // Taken first: an index that changes meanwhile may seem older than it is, never younger.
+        let modified = fs::metadata(from)?.modified()?;
+        fs::copy(from, to)?;
+        fs::File::options().write(true).open(to)?.set_modified(modified)
+    };
+    copied().map_err(|error| io_failed("copy", from, &error))
+}
+
 /// The names of the folders in `path`; none when it is not there.
 pub(crate) fn folders_in(path: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = fs::read_dir(path)
@@ -151,4 +163,27 @@ pub(crate) fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .map(|text| text.trim().to_owned())
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    #[test]
+    fn a_copied_index_is_as_old_as_the_index() {
+        let ground = tempfile::tempdir().unwrap();
+        let [from, to] = ["index", "copy"].map(|name| ground.path().join(name));
+        let at = UNIX_EPOCH + Duration::from_millis(1_763_700_000_250);
+        fs::write(&from, "entries").unwrap();
+        fs::File::options()
+            .write(true)
+            .open(&from)
+            .unwrap()
+            .set_modified(at)
+            .unwrap();
+        copy_index(&from, &to).unwrap();
+        assert_eq!(fs::read(&to).unwrap(), b"entries");
+        assert_eq!(fs::metadata(&to).unwrap().modified().unwrap(), at);
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::command::GitDir;
 use crate::error::{Answer, failed};
-use crate::files::blocking;
+use crate::files::{blocking, copy_index};
 use crate::gather::{Gather, Hands};
 use crate::listing::Look;
 use crate::names::{Oid, run_task_ref, task_ref};
@@ -42,9 +42,7 @@ impl Places {
         blocking(move || {
             // A killed predecessor of this very command may have left its lock here; nobody else writes here.
             let _ = fs::remove_file(to.with_extension("lock"));
-            fs::copy(&from, &to)
-                .map(drop)
-                .map_err(|error| crate::error::io_failed("copy", &from, &error))
+            copy_index(&from, &to)
         })
         .await?;
         let gather = Gather {

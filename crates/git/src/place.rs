@@ -291,7 +291,7 @@ impl Places {
             put("config.lock", b"")?;
             let (from, to) = (at.base_index(), git.join("index"));
             if from.is_file() {
-                fs::copy(&from, &to).map_err(|error| io_failed("copy", &from, &error))?;
+                files::copy_index(&from, &to)?;
             }
             let path = at.record();
             fs::write(&path, record.text()).map_err(|error| io_failed("write", &path, &error))

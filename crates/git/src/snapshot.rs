@@ -1,6 +1,6 @@
 //! Makes commits of what a person has not committed, without touching their files or their index.
 
-use crate::error::{Answer, failed, io_failed, missing};
+use crate::error::{Answer, failed, missing};
 use crate::files::{self, blocking};
 use crate::gather::{Gather, Hands};
 use crate::identity::Identity;
@@ -85,7 +85,7 @@ impl Places {
             files::make_private_folder(&folder)?;
             let index = files::unique_beside(&folder.join("index"), "wip");
             if from.is_file() {
-                fs::copy(&from, &index).map_err(|error| io_failed("copy", &from, &error))?;
+                files::copy_index(&from, &index)?;
             }
             Ok(index)
         })
