@@ -12,6 +12,7 @@ pub(crate) fn changes_a_file_on_a_branch(agent: &'static Agent) {
     assert_eq!((code, &run["status"]), (0, &"completed".into()), "{run:#}");
 
     let branch = format!("partita/{slug}");
+    assert_eq!(run["branch"], branch.as_str(), "{run:#}");
     assert_eq!(world.git(&["show", &format!("{branch}:sum.sh")]), MENDED);
     assert_eq!(
         world.git(&["diff", "--name-only", "HEAD", &branch]),
