@@ -4,6 +4,7 @@ use super::{World, sh, task};
 use crate::{Confined, Direct, Git, Order, Outcome, Places};
 use engine::ports::{Later, WorkspaceError, Workspaces};
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::{Arc, Mutex};
 
 #[tokio::test]
@@ -66,6 +67,30 @@ async fn nothing_changed_is_none_and_touched_is_nothing() {
     assert_eq!(
         world.places.harvest(place, task("fix"), String::new()).await,
         Ok(None)
+    );
+}
+
+#[tokio::test]
+async fn a_change_of_the_second_in_which_the_place_was_made_is_kept_whatever_its_size() {
+    let world = World::new().await;
+    let place = world.writer("fix").await;
+    fs::write(place.path.join("a.txt"), "two\n").unwrap();
+    // By its second and its size it is the file that was checked out; the harvest comes in a later second.
+    let probe = world.dir.path().join("probe");
+    let second = |path: &std::path::Path| fs::metadata(path).unwrap().mtime();
+    fs::write(&probe, "").unwrap();
+    while second(&probe) == second(&place.path.join("a.txt")) {
+        std::thread::park_timeout(std::time::Duration::from_millis(5));
+        fs::write(&probe, "").unwrap();
+    }
+    let change = world
+        .places
+        .harvest(place, task("fix"), String::new())
+        .await
+        .unwrap();
+    assert_eq!(
+        change.map(|change| (change.files, change.insertions)),
+        Some((1, 1))
     );
 }
 
