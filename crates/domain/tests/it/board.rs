@@ -1,30 +1,37 @@
-//! The board: who gets a slot, what limits hold, which projects and commands there are.
+//! What spans runs: who gets the free slots, projects, claims and trusted commands.
 
-use crate::common::{at, by, key};
+use crate::world::{at_ms, key};
 use domain::{
-    Admission, Board, BoardEvent, BoardInput, Moment, Name, ProjectId, Refusal, RunId, StepKey, Want, admit,
-    board_wake, decide_board, rest_until,
+    Admission, Board, BoardEvent, BoardInput, Moment, Name, ProjectId, Refusal, RunId, StepKey, UnitId, Want,
+    admit, board_wake, decide_board, rest_until,
 };
 use std::collections::BTreeSet;
 
-const MINUTE_MS: u64 = 60_000;
+const NOW: Moment = at_ms(1_000);
 
-fn run(number: u128) -> RunId {
-    RunId::from_bits(number)
+fn run(bits: u128) -> RunId {
+    RunId::from_bits(bits)
 }
 
 fn want(step: &str) -> Want {
     Want {
         key: key(step),
-        account: Name::from("ada/main"),
+        account: Name::from("hand/default"),
         not_before: None,
         priority: 0,
     }
 }
 
-fn later(step: &str, ms: u64) -> Want {
+fn want_at(step: &str, not_before: Moment) -> Want {
     Want {
-        not_before: Some(at(ms)),
+        not_before: Some(not_before),
+        ..want(step)
+    }
+}
+
+fn want_of(step: &str, account: &str) -> Want {
+    Want {
+        account: Name::from(account),
         ..want(step)
     }
 }
@@ -35,259 +42,326 @@ fn board(slots: u32) -> Board {
     board
 }
 
+fn keys(steps: &[&str]) -> BTreeSet<StepKey> {
+    steps.iter().map(|step| key(step)).collect()
+}
+
+fn limit(board: &mut Board, account: &str, until: Moment) {
+    board.apply(&BoardEvent::AccountLimited {
+        account: Name::from(account),
+        until,
+        strikes: 0,
+        reason: "enough".to_owned(),
+    });
+}
+
 /// A run says what it wants and holds nothing.
-fn wants(board: &mut Board, number: u128, wants: impl IntoIterator<Item = Want>) -> Vec<StepKey> {
-    board.settle(run(number), &BTreeSet::new(), wants, at(0))
-}
-
-fn given(board: &mut Board, now: Moment) -> Vec<(u128, String)> {
-    let admissions = admit(board, now);
-    admissions
-        .iter()
-        .for_each(|admission: &Admission| board.take(admission));
-    admissions
-        .into_iter()
-        .map(|admission| (admission.run.bits(), admission.key.to_string()))
-        .collect()
-}
-
-fn pairs(of: &[(u128, &str)]) -> Vec<(u128, String)> {
-    of.iter().map(|(run, step)| (*run, (*step).to_owned())).collect()
-}
-
-#[test]
-fn no_more_begin_than_there_are_slots_and_everything_of_one_go_counts() {
-    let mut board = board(2);
-    wants(&mut board, 1, [want("a"), want("b"), want("c")]);
-    assert_eq!(given(&mut board, at(0)), pairs(&[(1, "a"), (1, "b")]));
-    assert_eq!(given(&mut board, at(0)), pairs(&[]));
-    assert_eq!(board.busy(), 2);
-}
-
-#[test]
-fn runs_take_turns_and_the_one_with_fewest_slots_is_served_first() {
-    let mut board = board(4);
-    wants(&mut board, 1, [want("a"), want("b"), want("c")]);
-    wants(&mut board, 2, [want("x"), want("y")]);
+fn wants(board: &mut Board, of: u128, wants: impl IntoIterator<Item = Want>) {
     assert_eq!(
-        given(&mut board, at(0)),
-        pairs(&[(1, "a"), (2, "x"), (1, "b"), (2, "y")])
+        board.settle(run(of), &BTreeSet::new(), wants, NOW),
+        Vec::<StepKey>::new()
     );
 }
 
+/// What is admitted, as `run step`.
+fn admitted(board: &Board) -> Vec<String> {
+    admit(board, NOW)
+        .into_iter()
+        .map(|admission| format!("{} {}", admission.run.bits(), admission.key))
+        .collect()
+}
+
 #[test]
-fn the_weightier_comes_first_where_turns_are_equal() {
-    let mut board = board(1);
-    let heavy = Want {
-        priority: 5,
-        ..want("x")
-    };
-    wants(&mut board, 1, [want("a")]);
-    wants(&mut board, 2, [heavy]);
-    assert_eq!(given(&mut board, at(0)), pairs(&[(2, "x")]));
+fn no_more_begin_than_there_are_slots() {
+    let mut board = board(2);
+    wants(&mut board, 1, [want("a"), want("b"), want("c")]);
+
+    assert_eq!(
+        admit(&board, NOW),
+        ["a", "b"].map(|step| Admission {
+            run: run(1),
+            key: key(step),
+            account: Name::from("hand/default"),
+        })
+    );
 }
 
 #[test]
 fn what_may_not_begin_yet_takes_no_slot_from_what_may() {
     let mut board = board(1);
-    wants(&mut board, 1, [later("a", 50), want("b")]);
-    assert_eq!(given(&mut board, at(0)), pairs(&[(1, "b")]));
-    assert_eq!(board_wake(&board, at(0)), Some(at(50)));
-    assert_eq!(board_wake(&board, at(50)), None);
+    limit(&mut board, "claude/me", at_ms(5_000));
+    wants(
+        &mut board,
+        1,
+        [want_at("a", at_ms(1_001)), want_of("b", "claude/me"), want("c")],
+    );
+
+    assert_eq!(admitted(&board), ["1 c"]);
 }
 
 #[test]
-fn nothing_of_an_account_begins_before_its_limit_ends() {
-    let mut board = board(1);
-    let (until, reason) = (at(80), "limit".to_owned());
-    let account = Name::from("ada/main");
-    board.apply(&BoardEvent::AccountLimited {
-        account,
-        until,
-        strikes: 0,
-        reason,
-    });
-    let other = Want {
-        account: Name::from("bob/main"),
-        ..want("z")
-    };
-    wants(&mut board, 1, [want("a"), other]);
-    assert_eq!(given(&mut board, at(0)), pairs(&[(1, "z")]));
-    assert_eq!(board_wake(&board, at(0)), Some(at(80)));
-    wants(&mut board, 1, [want("a")]);
-    assert_eq!(given(&mut board, at(79)), pairs(&[]));
-    assert_eq!(given(&mut board, at(80)), pairs(&[(1, "a")]));
+fn what_was_to_wait_until_now_begins_now() {
+    let mut board = board(8);
+    limit(&mut board, "claude/me", NOW);
+    wants(&mut board, 1, [want_at("a", NOW), want_of("b", "claude/me")]);
+
+    assert_eq!(admitted(&board), ["1 a", "1 b"]);
 }
 
 #[test]
-fn a_slot_that_was_given_is_found_and_one_that_nobody_wants_is_given_back() {
+fn the_run_with_the_fewest_slots_is_served_first_and_what_is_admitted_meanwhile_counts() {
+    let mut board = board(6);
+    let held = keys(&["x", "y"]);
+    board.settle(run(1), &held, [want("a"), want("b")], NOW);
+    wants(&mut board, 2, [want("a"), want("b"), want("c"), want("d")]);
+
+    // Run 2 catches up with the two slots that run 1 holds; then they take turns, the older first.
+    assert_eq!(admitted(&board), ["2 a", "2 b", "1 a", "2 c"]);
+}
+
+#[test]
+fn between_runs_with_as_many_slots_the_weightier_goes_first_then_the_older() {
     let mut board = board(2);
+    let heavy = Want {
+        priority: 3,
+        ..want("a")
+    };
+    wants(&mut board, 1, [want("a")]);
+    wants(&mut board, 2, [want("a")]);
+    wants(&mut board, 3, [heavy]);
+
+    assert_eq!(admitted(&board), ["3 a", "1 a"]);
+}
+
+#[test]
+fn what_is_held_counts_against_the_slots() {
+    let mut board = board(2);
+    board.settle(run(1), &keys(&["x"]), [want("a"), want("b")], NOW);
+
+    assert_eq!(board.busy(), 1);
+    assert_eq!(admitted(&board), ["1 a"]);
+
+    board.settle(run(1), &keys(&["x", "y", "z"]), [want("a")], NOW);
+    assert_eq!(admitted(&board), Vec::<String>::new(), "fewer slots than tasks");
+}
+
+fn take_all(board: &mut Board) {
+    for admission in admit(board, NOW) {
+        board.take(&admission);
+    }
+}
+
+#[test]
+fn what_was_admitted_is_returned_to_its_run_and_not_admitted_again() {
+    let mut board = board(8);
     wants(&mut board, 1, [want("a"), want("b")]);
-    given(&mut board, at(0));
-    assert_eq!(wants(&mut board, 1, [want("b")]), [key("b")]);
+    take_all(&mut board);
+    assert_eq!(board.busy(), 2);
+    assert_eq!(admitted(&board), Vec::<String>::new());
+
+    let granted = board.settle(run(1), &BTreeSet::new(), [want("a"), want("b")], NOW);
+
+    assert_eq!(granted, [key("a"), key("b")]);
+    assert_eq!(board.busy(), 2);
+}
+
+#[test]
+fn a_slot_for_what_is_no_longer_wanted_is_given_back() {
+    let mut board = board(1);
+    wants(&mut board, 1, [want("a")]);
+    wants(&mut board, 2, [want("a")]);
+    take_all(&mut board);
     assert_eq!(board.busy(), 1);
-    assert_eq!(wants(&mut board, 1, []), [key("x"); 0]);
+
+    wants(&mut board, 1, []);
+
     assert_eq!(board.busy(), 0);
+    assert_eq!(admitted(&board), ["2 a"]);
 }
 
 #[test]
-fn what_a_task_held_is_asked_for_anew() {
+fn a_slot_that_a_task_had_is_asked_for_anew() {
     let mut board = board(1);
-    let held = BTreeSet::from([key("a")]);
-    assert_eq!(board.settle(run(1), &held, [], at(0)), [key("x"); 0]);
-    assert_eq!(board.busy(), 1);
-    assert_eq!(wants(&mut board, 1, [want("a")]), [key("x"); 0]);
-    assert_eq!(given(&mut board, at(0)), pairs(&[(1, "a")]));
+    board.settle(run(1), &keys(&["a"]), [], NOW);
+    wants(&mut board, 2, [want("a")]);
+
+    // Its task ended and the step wants another: the run does not simply go on with the slot.
+    wants(&mut board, 1, [want("a")]);
+
+    assert_eq!(board.busy(), 0);
+    assert_eq!(admitted(&board), ["1 a"]);
 }
 
 #[test]
-fn a_run_leaves_to_time_only_what_waits_for_a_moment() {
+fn a_slot_that_was_given_is_not_used_once_the_account_met_its_limit() {
     let mut board = board(1);
-    wants(&mut board, 1, [later("a", 50), later("b", 70)]);
-    assert_eq!(board.leave_to_time(run(1), at(0)), Some(at(50)));
-    assert_eq!(given(&mut board, at(90)), pairs(&[]));
-    wants(&mut board, 1, [later("a", 50), want("b")]);
-    assert_eq!(board.leave_to_time(run(1), at(0)), None);
-    assert_eq!(given(&mut board, at(0)), pairs(&[(1, "b")]));
+    wants(&mut board, 1, [want("a")]);
+    take_all(&mut board);
+    limit(&mut board, "hand/default", at_ms(2_000));
+
+    wants(&mut board, 1, [want("a")]);
+
+    assert_eq!(board.busy(), 0);
+    assert_eq!(board_wake(&board, NOW), Some(at_ms(2_000)));
 }
 
 #[test]
-fn a_run_rests_until_the_first_moment_ahead_or_not_at_all() {
-    let board = board(1);
-    assert_eq!(rest_until(&board, &[], at(0)), None);
-    assert_eq!(
-        rest_until(&board, &[later("a", 50), later("b", 20)], at(0)),
-        Some(at(20))
-    );
-    assert_eq!(rest_until(&board, &[later("a", 50), want("b")], at(0)), None);
-    assert_eq!(rest_until(&board, &[later("a", 50)], at(50)), None);
+fn a_run_that_leaves_leaves_its_slots_and_its_wishes() {
+    let mut board = board(8);
+    board.settle(run(1), &keys(&["x"]), [want("a")], NOW);
+    board.forget(run(1));
+
+    assert_eq!(board.busy(), 0);
+    assert_eq!(admitted(&board), Vec::<String>::new());
+    board.forget(run(1));
+    assert_eq!(board.busy(), 0, "twice is once");
 }
 
-fn limited(board: &Board, until: Option<Moment>, now: Moment) -> (Moment, u32) {
-    let input = BoardInput::Limited {
-        account: Name::from("ada/main"),
-        until,
-        reason: "limit".to_owned(),
+#[test]
+fn the_board_is_woken_at_the_first_moment_at_which_a_wish_may_be_granted() {
+    let mut board = board(8);
+    limit(&mut board, "claude/me", at_ms(3_000));
+    assert_eq!(board_wake(&board, NOW), None, "nobody waits for the limit");
+
+    let both = Want {
+        not_before: Some(at_ms(9_000)),
+        ..want_of("c", "claude/me")
     };
-    match decide_board(board, input, now).as_deref() {
-        Ok([BoardEvent::AccountLimited { until, strikes, .. }]) => (*until, *strikes),
-        other => panic!("a limit was expected: {other:?}"),
-    }
-}
+    wants(&mut board, 1, [want("a"), want_at("b", at_ms(4_000)), both]);
+    assert_eq!(board_wake(&board, NOW), Some(at_ms(4_000)));
 
-fn at_limit(board: &mut Board, (until, strikes): (Moment, u32)) {
-    board.apply(&BoardEvent::AccountLimited {
-        account: Name::from("ada/main"),
-        until,
-        strikes,
-        reason: "limit".to_owned(),
-    });
-}
-
-#[test]
-fn a_reported_reset_is_believed_if_it_lies_ahead_and_not_too_far() {
-    let board = board(1);
-    assert_eq!(limited(&board, Some(at(70)), at(10)), (at(70), 0));
-    let day_ms = 24 * 60 * MINUTE_MS;
+    wants(&mut board, 2, [want_of("a", "claude/me")]);
+    assert_eq!(board_wake(&board, NOW), Some(at_ms(3_000)));
+    assert_eq!(board_wake(&board, at_ms(3_000)), Some(at_ms(4_000)));
     assert_eq!(
-        limited(&board, Some(at(100 * day_ms)), at(0)),
-        (at(8 * day_ms), 0)
+        board_wake(&board, at_ms(4_000)),
+        Some(at_ms(9_000)),
+        "the later of both"
     );
-    assert_eq!(limited(&board, Some(at(5)), at(10)), (at(10 + 5 * MINUTE_MS), 1));
+    assert_eq!(board_wake(&board, at_ms(9_000)), None);
 }
 
 #[test]
-fn a_guess_doubles_with_every_strike_up_to_an_hour() {
-    let mut board = board(1);
-    let mut now = 0;
-    for (strikes, minutes) in [(1, 5), (2, 10), (3, 20), (4, 40), (5, 60), (6, 60)] {
-        let limit = limited(&board, None, at(now));
-        assert_eq!(limit, (at(now + minutes * MINUTE_MS), strikes));
-        at_limit(&mut board, limit);
-        assert_eq!(
-            limited(&board, None, at(now + 1)),
-            limit,
-            "one limit met twice is one strike"
-        );
-        now += minutes * MINUTE_MS;
-    }
+fn a_run_rests_only_when_all_it_wants_waits_for_a_moment() {
+    let mut board = board(8);
+    limit(&mut board, "claude/me", at_ms(3_000));
+    let limited = want_of("a", "claude/me");
+    let later = want_at("b", at_ms(4_000));
+
+    assert_eq!(
+        rest_until(&board, &[later.clone(), limited.clone()], NOW),
+        Some(at_ms(3_000))
+    );
+    assert_eq!(rest_until(&board, &[limited.clone(), want("c")], NOW), None);
+    assert_eq!(rest_until(&board, &[], NOW), None);
+
+    wants(&mut board, 1, [limited.clone(), want("c")]);
+    assert_eq!(board.leave_to_time(run(1), NOW), None);
+    assert_eq!(admitted(&board), ["1 c"], "what waits for a slot keeps waiting");
+
+    wants(&mut board, 1, [limited, later]);
+    assert_eq!(board.leave_to_time(run(1), NOW), Some(at_ms(3_000)));
+    assert_eq!(board_wake(&board, NOW), None, "nothing of it stays");
+    assert_eq!(board.leave_to_time(run(2), NOW), None);
+}
+
+fn decided(board: &Board, input: BoardInput) -> Result<Vec<BoardEvent>, Refusal> {
+    decide_board(board, input, NOW)
 }
 
 #[test]
-fn an_account_that_works_again_has_no_limit_and_one_at_its_limit_keeps_it() {
-    let mut board = board(1);
-    let account = || Name::from("ada/main");
-    let worked = |board: &Board, now| decide_board(board, BoardInput::Worked { account: account() }, now);
-    assert_eq!(worked(&board, at(0)), Err(Refusal::NothingToDo));
-    at_limit(&mut board, (at(100), 3));
-    assert_eq!(worked(&board, at(99)), Err(Refusal::NothingToDo));
-    let cleared = BoardEvent::AccountCleared { account: account() };
-    assert_eq!(worked(&board, at(100)), Ok(vec![cleared.clone()]));
-    board.apply(&cleared);
-    assert_eq!(limited(&board, None, at(200)), (at(200 + 5 * MINUTE_MS), 1));
+fn at_least_one_task_is_allowed_at_once() {
+    let set = |slots| decided(&board(3), BoardInput::SetSlots { slots });
+
+    assert_eq!(set(0), Err(Refusal::ZeroSlots));
+    assert_eq!(set(3), Err(Refusal::NothingToDo));
+    assert_eq!(set(1), Ok(vec![BoardEvent::SlotsChanged { slots: 1 }]));
 }
 
-#[test]
-fn projects_have_their_own_names_and_folders() {
-    let mut board = board(1);
-    let add = |bits, name: &str, path: &str| BoardInput::AddProject {
-        project: ProjectId::from_bits(bits),
+fn add(id: u128, name: &str, path: &str) -> BoardInput {
+    BoardInput::AddProject {
+        project: ProjectId::from_bits(id),
         name: name.to_owned(),
         path: path.to_owned(),
-    };
-    let added = |bits, name: &str, path: &str| BoardEvent::ProjectAdded {
-        project: ProjectId::from_bits(bits),
-        name: name.to_owned(),
-        path: path.to_owned(),
-    };
-    for (bits, name, path) in [(1, "app", "/a"), (2, "app-2", "/b"), (3, "app-3", "/c")] {
-        let events = decide_board(&board, add(bits, "app", path), at(0));
-        assert_eq!(events, Ok(vec![added(bits, name, path)]));
-        board.apply(&added(bits, name, path));
     }
+}
+
+fn with(mut board: Board, input: BoardInput) -> Board {
+    let events = decided(&board, input).expect("what a test begins with is not refused");
+    events.iter().for_each(|event| board.apply(event));
+    board
+}
+
+#[test]
+fn a_folder_is_a_project_once_and_names_are_unique() {
+    let board = with(board(1), add(1, "shop", "/a/shop"));
+    let board = with(board, add(2, "shop", "/b/shop"));
+
     assert_eq!(
-        decide_board(&board, add(4, "other", "/a"), at(0)),
-        Err(Refusal::ProjectKnown("/a".to_owned()))
+        decided(&board, add(3, "shop", "/c/shop")),
+        Ok(vec![BoardEvent::ProjectAdded {
+            project: ProjectId::from_bits(3),
+            name: "shop-3".to_owned(),
+            path: "/c/shop".to_owned(),
+        }])
     );
-    let remove = |bits, is_busy| BoardInput::RemoveProject {
-        project: ProjectId::from_bits(bits),
-        is_busy,
+    assert_eq!(
+        decided(&board, add(3, "other", "/a/shop")),
+        Err(Refusal::ProjectKnown("/a/shop".to_owned()))
+    );
+}
+
+#[test]
+fn a_project_is_removed_when_nothing_of_it_is_under_way() {
+    let board = with(board(1), add(1, "shop", "/a/shop"));
+    let remove = |id: u128, is_busy| {
+        let project = ProjectId::from_bits(id);
+        decided(&board, BoardInput::RemoveProject { project, is_busy })
     };
-    assert_eq!(
-        decide_board(&board, remove(9, false), at(0)),
-        Err(Refusal::UnknownProject)
-    );
-    assert_eq!(
-        decide_board(&board, remove(1, true), at(0)),
-        Err(Refusal::ProjectBusy)
-    );
+
+    assert_eq!(remove(1, true), Err(Refusal::ProjectBusy));
+    assert_eq!(remove(2, true), Err(Refusal::UnknownProject));
     let project = ProjectId::from_bits(1);
+    assert_eq!(remove(1, false), Ok(vec![BoardEvent::ProjectRemoved { project }]));
+}
+
+#[test]
+fn a_unit_is_claimed_by_one_run_and_released_once() {
+    let unit = UnitId::from_bits(5);
+    let claim = |of| BoardInput::Claim { unit, run: run(of) };
+    let claimed = with(board(1), claim(1));
+
     assert_eq!(
-        decide_board(&board, remove(1, false), at(0)),
-        Ok(vec![BoardEvent::ProjectRemoved { project }])
+        decided(&claimed, claim(2)),
+        Err(Refusal::UnitClaimed(unit.to_string()))
+    );
+    let released = with(claimed, BoardInput::Release { unit });
+    assert_eq!(
+        decided(&released, BoardInput::Release { unit }),
+        Err(Refusal::NothingToDo)
     );
 }
 
 #[test]
-fn slots_and_trust_change_when_there_is_something_to_change() {
-    let mut board = board(3);
-    let set = |slots| BoardInput::SetSlots { slots };
-    assert_eq!(decide_board(&board, set(0), at(0)), Err(Refusal::ZeroSlots));
-    assert_eq!(decide_board(&board, set(3), at(0)), Err(Refusal::NothingToDo));
-    assert_eq!(
-        decide_board(&board, set(4), at(0)),
-        Ok(vec![BoardEvent::SlotsChanged { slots: 4 }])
-    );
-    let (hash, by) = ("beef".to_owned(), by());
-    let trust = BoardInput::ApproveCommands {
-        hash: hash.clone(),
-        by: by.clone(),
+fn commands_are_trusted_exactly_as_they_were_shown_and_once() {
+    let approve = |hash: &str| BoardInput::ApproveCommands {
+        hash: hash.to_owned(),
+        by: "ada".to_owned(),
     };
-    let trusted = BoardEvent::CommandsApproved { hash, by };
-    assert_eq!(
-        decide_board(&board, trust.clone(), at(0)),
-        Ok(vec![trusted.clone()])
-    );
-    board.apply(&trusted);
-    assert_eq!(decide_board(&board, trust, at(0)), Err(Refusal::NothingToDo));
+    let board = with(board(1), approve("h1"));
+
+    assert_eq!(decided(&board, approve("h1")), Err(Refusal::NothingToDo));
+    assert!(board.approved.contains("h1") && !board.approved.contains("h2"));
+    assert!(decided(&board, approve("h2")).is_ok());
+}
+
+#[test]
+fn the_history_says_nothing_of_slots_and_they_outlive_its_reading() {
+    let mut known = board(4);
+    known.settle(run(1), &keys(&["x"]), [want("a")], NOW);
+
+    let read = board(4).with_slots_of(known.clone());
+
+    assert_eq!(read, known);
+    assert_eq!((read.busy(), board(4).busy()), (1, 0));
 }

@@ -1,16 +1,25 @@
-//! The rules, read as sentences: given what happened, when this arrives, then that happened.
+//! The rules, read a second time: given what happened, when something arrives, then this happened and this is owed.
 
+#![expect(clippy::unwrap_used, reason = "a test says what it believes, and a note to whoever reads its failure")]
+
+mod account;
+mod approval;
+mod attention;
+mod blocker;
 mod board;
-mod cancel;
-mod claims;
+mod claim;
 mod common;
-mod ends;
-mod gates;
-mod ids;
+mod fold;
+mod gate;
+mod id;
+mod limit;
 mod line;
-mod order;
-mod people;
-mod questions;
+mod plan;
 mod random;
-mod setbacks;
-mod units;
+mod report;
+mod retry;
+mod run;
+mod step;
+mod trigger;
+mod work_unit;
+mod world;
