@@ -3,7 +3,7 @@
 use domain::{
     BoardInput, Event, Moment, Name, Plan, PlanStep, ProjectId, Run, RunEvent, RunId, RunInput, Size, Stream,
 };
-use engine::ports::Idempotency;
+use engine::ports::{Clock, Idempotency};
 use engine::testkit::{FakeClock, Life, Outside, Script};
 use engine::{Config, Engine, StartRun};
 use std::collections::BTreeMap;
@@ -53,11 +53,12 @@ impl Scene {
     }
 
     pub(crate) fn now(&self) -> Moment {
-        engine::ports::Clock::now(&self.clock)
+        self.clock.now()
     }
 
     pub(crate) async fn pass(&self, time: Duration) {
-        tokio::time::sleep(time).await;
+        let ms = u64::try_from(time.as_millis()).unwrap();
+        self.clock.sleep_until(self.now().plus_ms(ms)).await;
     }
 
     pub(crate) async fn start(&self, number: u128, flow: &str, request: Option<Idempotency>) -> RunId {

@@ -54,7 +54,7 @@ pub(super) fn request(name: String) -> Idempotency {
 }
 
 pub(super) fn start(run: RunId, flow: &str) -> StartRun {
-    let is_even = run.bits() % 2 == 0;
+    let is_even = run.bits().is_multiple_of(2);
     StartRun {
         run,
         project: PROJECT,
