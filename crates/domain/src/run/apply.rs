@@ -3,7 +3,7 @@
 use super::standing::Tally;
 use super::{Outcome, Phase, PlannedStep, Run, RunEvent, Step, StepState, Trusted};
 use crate::{
-    Attention, AttentionId, Change, Choice, Ending, Name, Role, StepKey, Task, TaskId, TaskOrdered,
+    Attention, AttentionId, Change, Choice, Ending, Name, Remedy, Role, StepKey, Task, TaskId, TaskOrdered,
     TaskState, Usage, Value,
 };
 
@@ -106,6 +106,7 @@ impl Run {
                 failures: 0,
                 interruptions: 0,
                 before: None,
+                set_aside: None,
                 output: None,
                 change: None,
             };
@@ -159,13 +160,7 @@ impl Run {
                 };
             }
             // A gate that did not get to its end is owed again; its work stays done.
-            (
-                Ending::Interrupted { .. } | Ending::Parked { .. } | Ending::Cancelled,
-                Role::Gate,
-                StepState::Checking { task, .. },
-            ) => {
-                *task = None;
-            }
+            (ending, Role::Gate, StepState::Checking { task, .. }) if !is_verdict(ending) => *task = None,
             (Ending::Parked { account, until, .. }, Role::Work, state) => {
                 *state = StepState::Pending {
                     not_before: *until,
@@ -227,7 +222,11 @@ impl Run {
         self.attention.insert(item.id, item.clone());
         // A look that is offered holds nothing up; everything else stops its step.
         if let (Some(key), false) = (&item.key, item.choices == [Choice::Dismiss]) {
-            self.step_mut(key).state = StepState::Asking { attention: item.id };
+            let step = self.step_mut(key);
+            let asking = StepState::Asking { attention: item.id };
+            if let StepState::Checking { output, change, .. } = std::mem::replace(&mut step.state, asking) {
+                step.set_aside = Some((output, change));
+            }
         }
     }
 
@@ -245,7 +244,14 @@ impl Run {
         let Some(key) = item.key else { return };
         if choice == Choice::Retry {
             let step = self.step_mut(&key);
-            step.state = StepState::PENDING;
+            step.state = match step.set_aside.take() {
+                Some((output, change)) => StepState::Checking {
+                    task: None,
+                    output,
+                    change,
+                },
+                None => StepState::PENDING,
+            };
             step.interruptions = 0;
         }
     }
@@ -253,5 +259,14 @@ impl Run {
     fn end(&mut self, outcome: Outcome, report: Option<&String>) {
         self.phase = Phase::Ended(outcome);
         self.report = report.cloned();
+    }
+}
+
+/// Whether the end of a gate says something about the work that it was to check.
+const fn is_verdict(ending: &Ending) -> bool {
+    match ending {
+        Ending::Completed { .. } => true,
+        Ending::Failed { class, .. } => !matches!(class.remedy(), Remedy::Ask),
+        Ending::Interrupted { .. } | Ending::Parked { .. } | Ending::Cancelled => false,
     }
 }

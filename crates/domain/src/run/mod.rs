@@ -121,6 +121,8 @@ pub struct Step {
     pub interruptions: u32,
     /// Why the last try did not do.
     pub before: Option<String>,
+    /// What its work gave and changed, kept while a person is asked about its gate.
+    pub set_aside: Option<(Value, Option<Change>)>,
     /// What later steps see of it, once completed.
     pub output: Option<Value>,
     /// What it changed, once completed.

@@ -1,6 +1,9 @@
 //! The rules, read a second time: given what happened, when something arrives, then this happened and this is owed.
 
-#![expect(clippy::unwrap_used, reason = "a test says what it believes, and a note to whoever reads its failure")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says what it believes, and a note to whoever reads its failure"
+)]
 
 mod account;
 mod approval;
@@ -12,6 +15,7 @@ mod common;
 mod fold;
 mod gate;
 mod id;
+mod late;
 mod limit;
 mod line;
 mod plan;

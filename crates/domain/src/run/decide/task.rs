@@ -7,7 +7,7 @@ use crate::id::Digest;
 use crate::planted::{self, Bug};
 use crate::{
     Attention, AttentionId, AttentionKind, Change, Choice, Ending, FailureClass, Moment, Name,
-    ProcessIdentity, Refusal, Remedy, Retry, Role, StepKey, TaskId, TaskOrdered, Usage, Value,
+    ProcessIdentity, Refusal, Remedy, Retry, Role, StepKey, TaskId, TaskOrdered, TaskState, Usage, Value,
 };
 
 /// So many interruptions in a row and a person is asked.
@@ -59,7 +59,9 @@ pub(super) fn on_spawned(
     task: TaskId,
     process: ProcessIdentity,
 ) -> Result<Vec<RunEvent>, Refusal> {
-    live_task(run, task)?;
+    if live_task(run, task)?.state != TaskState::Starting {
+        return Err(Refusal::StaleTask(task));
+    }
     active(run)?;
     Ok(vec![RunEvent::TaskStarted { task, process }])
 }
