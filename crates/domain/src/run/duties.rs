@@ -138,7 +138,12 @@ fn line_turn<'a>(run: &'a Run, standings: &Standings<'a>) -> LineTurn<'a> {
     if planted::is(Bug::WritersTogether) {
         return LineTurn::Free;
     }
-    let is_busy = |step: &Step| matches!(step.state, StepState::Working { .. } | StepState::Checking { .. });
+    // Work that is set aside while a person is asked about its gate will still come to the line where it began.
+    let is_busy = |step: &Step| match step.state {
+        StepState::Working { .. } | StepState::Checking { .. } => true,
+        StepState::Asking { .. } => step.set_aside.is_some(),
+        _ => false,
+    };
     let mut writers = run.start().plan.steps.iter().filter(|plan| writes_line(plan));
     if writers.any(|plan| run.instances(&plan.id).any(|(_, step)| is_busy(step))) {
         return LineTurn::Taken;
