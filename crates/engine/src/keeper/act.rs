@@ -14,9 +14,9 @@ impl Keeper {
         self.release();
         for duty in duties(self.run()) {
             match duty {
-                Duty::Work { task } if self.is_draining => self.stop(task),
-                Duty::Work { task } => self.ensure(task),
-                Duty::Stop { task } => {
+                Duty::Work { task } if !self.is_draining => self.ensure(task),
+                // What an earlier life left behind is ended even by a daemon that is about to stop.
+                Duty::Work { task } | Duty::Stop { task } => {
                     self.ensure(task);
                     self.stop(task);
                 }
