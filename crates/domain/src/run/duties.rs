@@ -109,6 +109,11 @@ pub(super) fn is_ready_to_end(run: &Run) -> bool {
         && run.unpublished.is_empty()
         && !run.attention.values().any(holds_up)
         && Standings::of(run).all_settled()
+        && !run.steps.values().any(is_unchecked)
+}
+
+fn is_unchecked(step: &Step) -> bool {
+    matches!(step.state, StepState::Checking { .. })
 }
 
 /// What is only offered for a look holds nothing up.
@@ -163,16 +168,25 @@ fn writes_line(plan: &PlanStep) -> bool {
 fn begins<'a>(run: &'a Run, standings: &Standings<'a>) -> Vec<Begin> {
     let mut is_free = line_turn(run, standings) == LineTurn::Free;
     standings
-        .that_are(Standing::Open)
-        .filter(|plan| plan.kind.has_task())
-        .flat_map(|plan| run.instances(&plan.id).map(move |(key, step)| (plan, key, step)))
-        .filter_map(|(plan, key, step)| {
-            let begin = owed(run, plan, key, step)?;
+        .unfinished()
+        .filter(|(plan, _)| plan.kind.has_task())
+        .flat_map(|(plan, standing)| {
+            run.instances(&plan.id)
+                .map(move |(key, step)| (plan, standing, key, step))
+        })
+        .filter_map(|(plan, standing, key, step)| {
+            let begin = owed(run, plan, key, step).filter(|begin| is_its_turn(begin, standing))?;
             let must_wait = writes_line(plan) && begin.role == Role::Work && !is_free;
             is_free &= !writes_line(plan) || planted::is(Bug::WritersTogether);
             (!must_wait).then_some(begin)
         })
         .collect()
+}
+
+/// A step waits for its needs until its work begins. Its gate does not: what it needs may have been opened again
+/// since, and waiting for that, it would keep the line from the very steps it waits for.
+fn is_its_turn(begin: &Begin, standing: Standing) -> bool {
+    begin.role == Role::Gate || standing == Standing::Open
 }
 
 /// What the step instance owes right now, if anything: `decide` asks again when a slot was given.
@@ -183,10 +197,11 @@ pub(super) fn beginnable(run: &Run, key: &StepKey) -> Option<Begin> {
     }
     let (plan, step) = (run.plan_of(key)?, run.step(key)?);
     let standings = Standings::of(run);
-    if !plan.kind.has_task() || standings.get(&plan.id) != Standing::Open {
+    if !plan.kind.has_task() {
         return None;
     }
-    let begin = owed(run, plan, key, step)?;
+    let standing = standings.get(&plan.id);
+    let begin = owed(run, plan, key, step).filter(|begin| is_its_turn(begin, standing))?;
     let writes = writes_line(plan) && begin.role == Role::Work;
     (!writes || line_turn(run, &standings) == LineTurn::Free).then_some(begin)
 }

@@ -96,6 +96,13 @@ impl<'a> Standings<'a> {
             .map(|(step, _)| step)
     }
 
+    /// The steps with instances that have not ended, in the order of the plan.
+    pub(super) fn unfinished(&self) -> impl Iterator<Item = (&'a PlanStep, Standing)> {
+        let steps = self.run.start().plan.steps.iter().zip(&self.by_place);
+        let open = steps.zip(&self.run.tally).filter(|(_, tally)| tally.open > 0);
+        open.map(|((step, standing), _)| (step, *standing))
+    }
+
     /// Whether no step can do or become anything more.
     pub(super) fn all_settled(&self) -> bool {
         self.by_place.iter().all(|standing| standing.is_settled())

@@ -1,7 +1,7 @@
 //! Gates: done is a checked claim, never an agent's word.
 
 use crate::world::*;
-use domain::{AttentionKind, Choice, Duty, Ending, FailureClass, Role, RunEvent, StepState, Value};
+use domain::{AttentionKind, Choice, Duty, Ending, FailureClass, Role, RunEvent, StepState, Trigger, Value};
 
 fn fixed() -> World {
     run_of([
@@ -151,4 +151,29 @@ fn a_gate_that_was_interrupted_too_often_may_be_skipped_by_the_answer() {
         world.take(answer(1, Choice::Skip)),
         Ok(vec![answered(1, Choice::Skip), skipped("fix")])
     );
+}
+
+#[test]
+fn a_gate_does_not_wait_for_what_was_opened_again_since_its_work_began() {
+    let mut world = run_of([
+        agent("scan").tries(0).writing(),
+        agent("fix")
+            .after(&["scan"])
+            .on(Trigger::AllDone)
+            .gated()
+            .writing(),
+    ])
+    .failed(&["scan"])
+    .working(&["fix"])
+    .and(retry(Some("scan")))
+    .ended("fix", well(Value::Null));
+
+    assert_eq!(
+        world.duties(),
+        [gate_begins()],
+        "the line is kept until the gate spoke"
+    );
+    world.take(admit("fix")).unwrap();
+    world.take(ends(task("fix", 2), well(Value::Null))).unwrap();
+    assert_eq!(world.duties(), [begins("scan")]);
 }

@@ -263,7 +263,10 @@ impl Known {
         if self.live.values().any(|live| live.key == *key) {
             return Err(format!("one-task: {key} has two live tasks"));
         }
-        self.begins(key)?;
+        // What it needs may have been opened again since its work was done: its gate comes all the same.
+        if order.role == Role::Work {
+            self.begins(key)?;
+        }
         let plan = self.plan_of(key).clone();
         let writes_line = |plan: &PlanStep| plan.access == Access::Write && plan.each.is_none();
         let is_written = || {
