@@ -136,7 +136,7 @@ fn a_17_a_task_that_reaches_the_socket_is_turned_away() {
     // The system's own perl speaks to the socket without asking anything of the home, which the task cannot read.
     std::fs::write(
         env.project().join("knock.pl"),
-        r#"use IO::Socket::UNIX; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or do { print "no-way-in\n"; exit };
+        r#"use IO::Socket::UNIX; $SIG{PIPE} = 'IGNORE'; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or do { print "no-way-in\n"; exit };
 print $s "GET /api/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 my $answer = <$s> // "closed"; print "knocked: $answer\n";"#,
     )
