@@ -33,6 +33,7 @@ pub(crate) async fn join(home: &Home, folders: &UserFolders, config: &Config) ->
     let store = open_store(home, clock.as_ref())?;
     let transcripts = open_transcripts(home, &clock)?;
     let fleet = open_fleet(home, folders, &clock).await?;
+    hide_keys(&transcripts, fleet.catalog());
     let places = open_places(home, &fleet).await?;
     let library = Arc::new(Library::new());
     let ports = Ports {
@@ -74,6 +75,18 @@ pub(crate) async fn join(home: &Home, folders: &UserFolders, config: &Config) ->
     };
     let app = App::new(parts).await.map_err(|error| unreadable(error.into()))?;
     Ok(Joined { app, engine, store })
+}
+
+/// What an agent says is kept word for word, but for the keys that we ourselves hand to agents.
+fn hide_keys(transcripts: &TranscriptFiles, catalog: &Catalog) {
+    for agent in catalog.agents.values() {
+        for key in agent.login.keys.iter().chain(&agent.login.token) {
+            let of_environment = std::env::var(key).ok();
+            for secret in of_environment.iter().chain(agent.env.get(key)) {
+                transcripts.redactor().add(secret);
+            }
+        }
+    }
 }
 
 async fn set_slots(engine: &Engine, slots: u32) {

@@ -305,3 +305,29 @@ fn cancel_ends_a_run_and_leaves_no_process() {
     assert_eq!(ended.json()["status"], "cancelled");
     assert!(pids.iter().all(|pid| !is_alive(*pid)));
 }
+
+#[test]
+fn a_60_a_key_that_an_agent_prints_is_in_no_transcript() {
+    let mut env = TestEnv::new();
+    env.make_repository();
+    env.set("ANTHROPIC_API_KEY", "plain-words-that-no-pattern-knows");
+    env.script(
+        "[[scene]]\ndo = [{ say = \"the key is plain-words-that-no-pattern-knows, and more\" }, { answer = { summary = \"x\", findings = [] } }]\n",
+    );
+    let ended = env
+        .run(&["run", "review", "--agent", "rehearsal", "--fast", "--json"])
+        .json();
+    assert_eq!(ended["status"], "completed", "{ended:#}");
+    let said = env.run(&["logs", ended["slug"].as_str().unwrap()]).ok();
+    assert!(said.contains("the key is") && said.contains("and more"), "{said}");
+    let transcripts = walk(&env.home().join("transcripts"));
+    assert!(!transcripts.is_empty());
+    for path in transcripts {
+        let text = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).into_owned();
+        assert!(
+            !text.contains("plain-words-that-no-pattern-knows"),
+            "{}",
+            path.display()
+        );
+    }
+}
