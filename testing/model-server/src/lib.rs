@@ -4,7 +4,7 @@
 //! Messages, Gemini. What is answered comes from a [`Script`] of turns, never from the question. Tests either start
 //! [`ModelServer`] inside their own process or the binary `model-server` beside the agents.
 //!
-//! The way of a request: `dialect` finds what was [`asked`], `play` picks the turn, `call` fits scripted calls to the
+//! The way of a request: `dialect` finds what was `asked`, `play` picks the turn, `call` fits scripted calls to the
 //! tools on offer, `dialect` (or `failure`) words the answer, `server` sends it.
 
 mod answer;
