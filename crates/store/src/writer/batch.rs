@@ -125,15 +125,11 @@ fn write_beside(connection: &Connection, batch: &Batch) -> rusqlite::Result<()> 
             None => connection.prepare_cached("DELETE FROM wakes WHERE run = ?1")?.execute([run])?,
         };
     }
-    // A batch without events only asks whether the request was answered before: nothing was done that could be repeated.
-    if let (
-        Some(Idempotency {
-            key,
-            body_hash,
-            answer,
-        }),
-        false,
-    ) = (&batch.idempotency, batch.appends.is_empty())
+    if let Some(Idempotency {
+        key,
+        body_hash,
+        answer,
+    }) = &batch.idempotency
     {
         let oldest = signed(oldest_remembered(batch.at));
         connection

@@ -331,15 +331,3 @@ async fn s4_03_what_runs_next_follows_from_the_stored_events_alone() {
         );
     }
 }
-
-#[tokio::test]
-async fn the_store_keeps_the_contract_that_the_fake_keeps() {
-    let homes = std::sync::Mutex::new(Vec::new());
-    engine::testkit::contract::store(|| async {
-        let home = TestHome::new();
-        let store: Arc<dyn Store> = Arc::new(home.open());
-        homes.lock().unwrap().push(home);
-        store
-    })
-    .await;
-}
