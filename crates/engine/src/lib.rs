@@ -10,6 +10,7 @@
 mod board;
 mod engine;
 mod error;
+pub mod faults;
 mod keeper;
 pub mod ports;
 mod shared;

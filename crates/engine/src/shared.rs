@@ -2,7 +2,7 @@
 
 use crate::keeper::{self, Message};
 use crate::ports::{Agents, Clock, Definitions, Store, Transcripts, Workspaces};
-use crate::ports::{Batch, CommitError, Idempotency};
+use crate::ports::{CommitError, Idempotency};
 use crate::wakes::Wakes;
 use crate::work::Report;
 use crate::{EngineError, Health, board};
@@ -252,15 +252,18 @@ impl Shared {
 
     /// What a request that was refused now was answered the first time, if there was one.
     pub(crate) async fn answered_before(&self, request: &Idempotency) -> Option<EngineError> {
-        let batch = Batch {
-            at: self.ports.clock.now(),
-            appends: Vec::new(),
-            idempotency: Some(request.clone()),
-            wakes: Vec::new(),
-        };
-        match self.ports.store.commit(batch).await {
-            Err(error @ (CommitError::Repeated { .. } | CommitError::KeyReused)) => Some(error.into()),
-            Ok(_) | Err(CommitError::Conflict(_) | CommitError::Full | CommitError::Down(_)) => None,
+        let now = self.ports.clock.now();
+        match self.ports.store.answered(request.key.clone(), now).await {
+            Ok(None) => None,
+            Ok(Some(first)) if first.body_hash == request.body_hash => Some(
+                CommitError::Repeated {
+                    answer: first.answer,
+                }
+                .into(),
+            ),
+            Ok(Some(_)) => Some(CommitError::KeyReused.into()),
+            // A refusal that may be the wrong answer is worse than none.
+            Err(error) => Some(error.into()),
         }
     }
 

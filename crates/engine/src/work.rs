@@ -2,6 +2,7 @@
 //! run's branch, the burial of a task that an earlier life left behind.
 
 use crate::board;
+use crate::faults::{CrashPoint, reach};
 use crate::ports::{
     AdvanceSpec, AgentEnd, BeginError, Begun, Definitions, MergeOutcome, MergeSpec, OutputCheck, Place,
     PlaceSpec, TaskFile, WorkOrder, WorkspaceError,
@@ -210,6 +211,7 @@ fn failed(class: FailureClass, reason: impl Into<String>) -> Ending {
 }
 
 async fn do_task(shared: &Arc<Shared>, job: &Job, stopped: oneshot::Receiver<()>) -> (Ending, Usage) {
+    reach(CrashPoint::AfterOrder);
     let mut stopped = Box::pin(async move {
         // A keeper that is gone leaves its tasks to the runtime that goes with it.
         let _ = stopped.await;
@@ -224,6 +226,7 @@ async fn do_task(shared: &Arc<Shared>, job: &Job, stopped: oneshot::Receiver<()>
         Err(ending) => return (ending, Usage::default()),
     };
     let Begun { process, running } = begun;
+    reach(CrashPoint::AfterSpawn);
     let (go, may_go) = oneshot::channel();
     shared.report(
         job.run,
@@ -241,7 +244,10 @@ async fn do_task(shared: &Arc<Shared>, job: &Job, stopped: oneshot::Receiver<()>
         () = &mut stopped => return (Ending::Cancelled, Usage::default()),
     }
     let AgentEnd { ending, usage } = running.finish(stopped).await;
-    (keep_what_came(shared, job, place, ending).await, usage)
+    reach(CrashPoint::AfterExit);
+    let ending = keep_what_came(shared, job, place, ending).await;
+    reach(CrashPoint::AfterHarvest);
+    (ending, usage)
 }
 
 /// Everything up to a process that waits: asked first, so that nothing is made for an agent that is not there.
@@ -257,6 +263,7 @@ async fn begin_process(shared: &Arc<Shared>, job: &Job) -> Result<(Place, Begun)
         .prepare(job.place.clone())
         .await
         .map_err(no_place)?;
+    reach(CrashPoint::AfterPlace);
     let order = WorkOrder {
         task: job.task,
         chat: job.order.chat,
@@ -378,6 +385,7 @@ async fn settle_account(shared: &Arc<Shared>, agent: &Name, ending: Ending) -> E
                 let clock = &shared.ports.clock;
                 clock.sleep_until(clock.now().plus_ms(NOTE_PAUSE_MS)).await;
             }
+            reach(CrashPoint::AfterLimit);
             let until = shared.board().accounts.get(&account).map(|limit| limit.until);
             Ending::Parked {
                 account,
@@ -450,6 +458,7 @@ pub(crate) fn merge(shared: Arc<Shared>, run: RunId, key: StepKey, spec: Option<
                 Err(error) => Merge::Failed(error.to_string()),
             },
         };
+        reach(CrashPoint::AfterMerge);
         shared.report(run, Report::Merged { key, merge });
     });
 }
@@ -465,6 +474,7 @@ pub(crate) fn publish(shared: Arc<Shared>, run: RunId, spec: Option<AdvanceSpec>
                 moved.map(|()| to).map_err(|error| error.to_string())
             }
         };
+        reach(CrashPoint::AfterBranchMoved);
         shared.report(run, Report::Published(moved));
     });
 }
@@ -472,6 +482,7 @@ pub(crate) fn publish(shared: Arc<Shared>, run: RunId, spec: Option<AdvanceSpec>
 /// Lets go of what a run that ended kept outside the history.
 pub(crate) fn release(shared: Arc<Shared>, run: RunId, project: Option<PathBuf>) {
     tokio::spawn(async move {
+        reach(CrashPoint::BeforeRelease);
         shared.ports.agents.forget_run(run).await;
         if let Some(project) = project
             && let Err(error) = shared.ports.workspaces.release(project, run).await

@@ -6,6 +6,7 @@
 //! Events are the truth. [`SqliteStore`] keeps them through the `Store` port; everything that [`Reader`] lists is
 //! derived from them in the same transaction and can be made anew.
 
+mod answers;
 mod backup;
 mod ballast;
 mod blobs;
@@ -28,7 +29,7 @@ pub use backup::Copied;
 pub use error::{BackupError, OpenError, ReadError};
 pub use home::Home;
 pub use read::{
-    AccountView, AttentionView, ChangeView, ManifestStep, Page, PageAsk, ProjectView, Reader, Remembered,
+    AccountView, AttentionView, ChangeView, ManifestStep, Page, PageAsk, ProjectView, Reader,
     RunDetail, RunFilter, RunStatus, RunView, StatusChange, StepView, TaskView, UnitFilter, UnitView,
     UsageView,
 };

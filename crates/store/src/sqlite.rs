@@ -14,7 +14,7 @@ use crate::time::iso;
 use crate::workers::Workers;
 use crate::writer::{Handle, Writer};
 use domain::{Moment, Stream, UnitId};
-use engine::ports::{Batch, CommitError, Committed, Later, OpenRun, Recorded, Store, StoreError};
+use engine::ports::{Answered, Batch, CommitError, Committed, Later, OpenRun, Recorded, Store, StoreError};
 use rusqlite::Connection;
 use std::collections::VecDeque;
 use std::io;
@@ -217,6 +217,13 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn commit(&self, batch: Batch) -> Later<'_, Result<Committed, CommitError>> {
         Box::pin(self.keep(batch))
+    }
+
+    fn answered(&self, key: String, now: Moment) -> Later<'_, Result<Option<Answered>, StoreError>> {
+        Box::pin(async move {
+            let found = self.reader.answered(key, now).await;
+            found.map_err(|error| StoreError(error.to_string()))
+        })
     }
 
     fn load(&self, stream: Stream, after: u64) -> Later<'_, Result<Vec<Recorded>, StoreError>> {

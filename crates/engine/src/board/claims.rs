@@ -2,6 +2,7 @@
 //! disk left between.
 
 use super::{BoardKeeper, End, Message, Unstored};
+use crate::faults::{CrashPoint, reach};
 use crate::start::{self, StartRun};
 use crate::{EngineError, Health, keeper};
 use domain::planted::{self, Bug};
@@ -72,6 +73,7 @@ impl BoardKeeper {
                     (Stream::Run(run), events.iter().cloned().map(Event::Run).collect()),
                 ];
                 self.store(batch, None).await?;
+                reach(CrashPoint::AfterClaim);
                 self.shared.send(run, keeper::Message::Look);
                 Ok(())
             }

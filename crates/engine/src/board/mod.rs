@@ -6,6 +6,7 @@
 mod claims;
 mod people;
 
+use crate::faults::{CrashPoint, reach};
 use crate::ports::{Append, Batch, CommitError, Idempotency};
 use crate::shared::{Ports, Shared};
 use crate::{EngineError, Health};
@@ -165,7 +166,10 @@ impl BoardKeeper {
             }
             | Message::Change {
                 idempotency, answer, ..
-            } => self.reply(answer, result, idempotency).await,
+            } => {
+                reach(CrashPoint::AfterRequest);
+                self.reply(answer, result, idempotency).await;
+            }
             Message::Note { done, .. } => {
                 let is_stored = matches!(result, Ok(()) | Err(EngineError::Refused(_)));
                 // The task that waits for this may have been dropped.

@@ -2,6 +2,7 @@
 
 use super::turn::{Taken, Turn};
 use super::{Keeper, Message};
+use crate::faults::{CrashPoint, reach};
 use crate::ports::{Append, Batch, CommitError};
 use crate::work::Report;
 use crate::{EngineError, Health, board};
@@ -40,6 +41,7 @@ impl Keeper {
         };
         match self.shared.ports.store.commit(batch).await {
             Ok(committed) => {
+                reach(CrashPoint::AfterCommit);
                 self.conflicts = 0;
                 self.shared.publish(committed.position);
                 self.shared.set_health(Health::Good);
@@ -69,6 +71,7 @@ impl Keeper {
         for taken in taken {
             match taken {
                 Taken::Command { command, mut result } => {
+                    reach(CrashPoint::AfterRequest);
                     if let (Err(_), Some(request)) = (&result, &command.idempotency)
                         && let Some(before) = self.shared.answered_before(request).await
                     {
@@ -82,6 +85,7 @@ impl Keeper {
                 } => {
                     // A receiver that is gone belongs to a task that ended meanwhile; its report is on the way.
                     let _ = go.send(());
+                    reach(CrashPoint::AfterGo);
                 }
                 // Dropping `go` ends the process before it began.
                 Taken::Spawned { is_to_go: false, .. } | Taken::Report(_) => {}

@@ -25,6 +25,15 @@ pub struct Idempotency {
     pub answer: String,
 }
 
+/// What a request was answered when it was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answered {
+    /// Hash over what was asked then.
+    pub body_hash: String,
+    /// What was answered then.
+    pub answer: String,
+}
+
 /// All or nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
@@ -104,11 +113,13 @@ pub struct OpenRun {
 
 /// The history.
 pub trait Store: Send + Sync {
-    /// Keeps a batch. When this returns `Ok`, it survives the machine's death. A batch without
-    /// events keeps nothing, no answer either, but says honestly what a batch would meet: a full disk, or a key that
-    /// was used before. That is how a disk is found to have room again, and how a request that is refused now gets the
-    /// answer that it got the first time.
+    /// Keeps a batch. When this returns `Ok`, it survives the machine's death. A batch without events keeps its answer,
+    /// if it has one; one without that either only says whether there is room again.
     fn commit(&self, batch: Batch) -> Later<'_, Result<Committed, CommitError>>;
+
+    /// What the request of that key was answered within the day before `now`, if it was done. A question: it keeps
+    /// nothing, whatever comes between it and whatever is done about it.
+    fn answered(&self, key: String, now: Moment) -> Later<'_, Result<Option<Answered>, StoreError>>;
 
     /// All events of a stream with a `seq` above `after`, in order.
     fn load(&self, stream: Stream, after: u64) -> Later<'_, Result<Vec<Recorded>, StoreError>>;

@@ -2,7 +2,7 @@
 //!
 //! A broken promise panics with the promise: this is for tests.
 
-use crate::ports::{Append, Batch, CommitError, Idempotency, Store};
+use crate::ports::{Answered, Append, Batch, CommitError, Idempotency, Store};
 use domain::{
     BoardEvent, Ending, Event, FlowRef, Moment, Name, Plan, PlannedStep, ProcessIdentity, ProjectId, Role,
     RunEvent, RunId, RunInput, RunStarted, Size, StepKey, StepKind, Stream, TaskId, TaskOrdered, UnitCreated,
@@ -23,7 +23,8 @@ pub async fn store<F: Future<Output = Arc<dyn Store>>>(fresh: impl Fn() -> F) {
     positions_and_seqs_have_no_gaps(&*fresh().await).await;
     a_batch_is_all_or_nothing(&*fresh().await).await;
     a_request_is_answered_once(&*fresh().await).await;
-    a_batch_without_events_keeps_nothing(&*fresh().await).await;
+    a_batch_without_events_keeps_its_answer(&*fresh().await).await;
+    a_question_keeps_nothing(&*fresh().await).await;
     an_answer_is_forgotten_after_a_day(&*fresh().await).await;
     runs_are_open_until_they_end(&*fresh().await).await;
     units_are_listed_until_deleted(&*fresh().await).await;
@@ -226,30 +227,55 @@ async fn a_request_is_answered_once(store: &dyn Store) {
     assert_eq!(store.position().await, Ok(1), "it was done once");
 }
 
-async fn a_batch_without_events_keeps_nothing(store: &dyn Store) {
+async fn a_batch_without_events_keeps_its_answer(store: &dyn Store) {
     let empty = || Batch {
         idempotency: Some(request("key", "a")),
         ..batch(Vec::new())
     };
     for _ in 0..2 {
-        let committed = store.commit(empty()).await.expect("there is room");
-        assert_eq!(committed.position, 0, "the position stays");
+        let probed = store.commit(batch(Vec::new())).await.expect("there is room");
+        assert_eq!(probed.position, 0, "the position stays");
     }
-    let full = Batch {
-        idempotency: Some(request("key", "a")),
-        ..batch(vec![append(Stream::Board, 0, vec![slots(2)])])
-    };
-    assert!(
-        store.commit(full).await.is_ok(),
-        "an empty batch does not use up its key"
-    );
+    let committed = store.commit(empty()).await.expect("there is room");
+    assert_eq!(committed.position, 0, "the position stays");
     let before = CommitError::Repeated {
         answer: "answer to key".to_owned(),
     };
     assert_eq!(
         store.commit(empty()).await,
         Err(before),
-        "but it says what was answered before"
+        "what changed nothing is answered once too"
+    );
+}
+
+async fn a_question_keeps_nothing(store: &dyn Store) {
+    for _ in 0..2 {
+        assert_eq!(
+            store.answered("key".to_owned(), AT).await,
+            Ok(None),
+            "nobody asked before"
+        );
+    }
+    let ask = Batch {
+        idempotency: Some(request("key", "a")),
+        ..batch(vec![append(Stream::Board, 0, vec![slots(2)])])
+    };
+    assert!(store.commit(ask).await.is_ok(), "a question uses up no key");
+    let first = Answered {
+        body_hash: "a".to_owned(),
+        answer: "answer to key".to_owned(),
+    };
+    let within = AT.plus_ms(DAY_MS - 1);
+    assert_eq!(
+        store.answered("key".to_owned(), within).await,
+        Ok(Some(first)),
+        "it says what was answered before"
+    );
+    let after = AT.plus_ms(DAY_MS + 1);
+    assert_eq!(
+        store.answered("key".to_owned(), after).await,
+        Ok(None),
+        "for a day"
     );
 }
 

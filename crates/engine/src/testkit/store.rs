@@ -2,7 +2,7 @@
 
 use super::{Life, lock, sha256};
 use crate::ports::{
-    Append, Batch, Clock, CommitError, Committed, Later, OpenRun, Recorded, Store, StoreError,
+    Answered, Append, Batch, Clock, CommitError, Committed, Later, OpenRun, Recorded, Store, StoreError,
 };
 use domain::{Event, Moment, ProjectId, RunEvent, RunId, Stream, TaskId, UnitEvent, UnitId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,18 +40,12 @@ struct Kept {
     batches: Vec<(u64, Moment)>,
     batch_count: u64,
     streams: BTreeMap<Stream, Vec<usize>>,
-    answers: BTreeMap<String, Answered>,
+    answers: BTreeMap<String, (Answered, Moment)>,
     runs: BTreeMap<RunId, RunRow>,
     units: BTreeMap<UnitId, bool>,
     unit_order: Vec<UnitId>,
     wakes: BTreeMap<RunId, Moment>,
     blobs: BTreeMap<String, Vec<u8>>,
-}
-
-struct Answered {
-    body_hash: String,
-    answer: String,
-    at: Moment,
 }
 
 struct RunRow {
@@ -111,10 +105,10 @@ impl Kept {
 
     /// Everything that may refuse the batch, before anything of it is kept.
     fn check(&mut self, batch: &Batch) -> Result<(), CommitError> {
-        let forgotten = |answered: &Answered| batch.at.ms_since(answered.at) > REMEMBERED_MS;
-        self.answers.retain(|_, answered| !forgotten(answered));
+        self.answers
+            .retain(|_, (_, at)| batch.at.ms_since(*at) <= REMEMBERED_MS);
         if let Some(request) = &batch.idempotency
-            && let Some(known) = self.answers.get(&request.key)
+            && let Some((known, _)) = self.answers.get(&request.key)
         {
             return Err(if known.body_hash == request.body_hash {
                 CommitError::Repeated {
@@ -133,13 +127,12 @@ impl Kept {
 
     fn keep(&mut self, batch: Batch, now: Moment) -> Committed {
         self.batch_count += 1;
-        if let (Some(request), false) = (batch.idempotency, batch.appends.is_empty()) {
+        if let Some(request) = batch.idempotency {
             let answered = Answered {
                 body_hash: request.body_hash,
                 answer: request.answer,
-                at: batch.at,
             };
-            self.answers.insert(request.key, answered);
+            self.answers.insert(request.key, (answered, batch.at));
         }
         for Append { stream, events, .. } in batch.appends {
             for event in events {
@@ -314,6 +307,13 @@ impl MemoryStore {
 impl Store for MemoryStore {
     fn commit(&self, batch: Batch) -> Later<'_, Result<Committed, CommitError>> {
         Box::pin(self.commit_now(batch))
+    }
+
+    fn answered(&self, key: String, now: Moment) -> Later<'_, Result<Option<Answered>, StoreError>> {
+        self.read(move |kept| {
+            let (answered, at) = kept.answers.get(&key)?;
+            (now.ms_since(*at) <= REMEMBERED_MS).then(|| answered.clone())
+        })
     }
 
     fn load(&self, stream: Stream, after: u64) -> Later<'_, Result<Vec<Recorded>, StoreError>> {

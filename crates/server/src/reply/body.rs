@@ -192,7 +192,7 @@ async fn remember_change(app: &App, request: Request, next: Next) -> Answer<Resp
     let turn = app.turn(&key);
     let _turn = turn.lock().await;
     let stored = format!("answer/{key}");
-    let before = app.parts.reader.remembered(stored.clone()).await;
+    let before = app.parts.reader.answered(stored.clone(), app.now()).await;
     match before.map_err(super::read_fails("look up the idempotency key"))? {
         Some(before) if before.body_hash == hash => return replay(&before.answer, what),
         Some(_) => return Err(key_reused(what).into()),

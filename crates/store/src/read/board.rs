@@ -1,8 +1,10 @@
 //! What spans runs, as readers see it: projects, accounts, settings, trusted commands, remembered answers.
 
 use super::{Reader, parsed, rows};
+use crate::answers;
 use crate::error::ReadError;
-use domain::ProjectId;
+use domain::{Moment, ProjectId};
+use engine::ports::Answered;
 use rusqlite::{OptionalExtension, Row};
 
 /// A folder that agents work on.
@@ -31,15 +33,6 @@ pub struct AccountView {
     pub reason: Option<String>,
     /// When it changed last.
     pub updated_at: String,
-}
-
-/// A request that was answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remembered {
-    /// Hash over what was asked.
-    pub body_hash: String,
-    /// What was answered.
-    pub answer: String,
 }
 
 impl Reader {
@@ -129,20 +122,9 @@ impl Reader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn remembered(&self, key: String) -> Result<Option<Remembered>, ReadError> {
-        self.read(move |connection, _| {
-            let found = connection
-                .prepare_cached("SELECT body_hash, answer FROM idempotency WHERE key = ?1")?
-                .query_row([key], |row| {
-                    Ok(Remembered {
-                        body_hash: row.get(0)?,
-                        answer: row.get(1)?,
-                    })
-                })
-                .optional()?;
-            Ok(found)
-        })
-        .await
+    pub async fn answered(&self, key: String, now: Moment) -> Result<Option<Answered>, ReadError> {
+        self.read(move |connection, _| Ok(answers::find(connection, &key, now)?))
+            .await
     }
 }
 

@@ -12,7 +12,7 @@ mod task;
 mod work_unit;
 
 pub use attention::AttentionView;
-pub use board::{AccountView, ProjectView, Remembered};
+pub use board::{AccountView, ProjectView};
 pub use page::{Page, PageAsk};
 pub use run::{ManifestStep, RunDetail, RunFilter, RunStatus, RunView, UsageView};
 pub use step::{ChangeView, StepView};

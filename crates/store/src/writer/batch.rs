@@ -2,13 +2,10 @@
 
 use super::Work;
 use crate::record::stream_key;
-use crate::{history, view};
+use crate::{answers, history, view};
 use domain::{Moment, Stream};
 use engine::ports::{Batch, CommitError, Committed, Idempotency};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, ffi, params};
-
-/// How long an answer is remembered.
-const REMEMBERED_MS: u64 = 24 * 60 * 60 * 1000;
+use rusqlite::{Connection, ErrorCode, ffi, params};
 
 /// Applies a batch after the event at a position. The inner error refuses this batch alone; the outer one ends the
 /// whole transaction.
@@ -125,23 +122,10 @@ fn write_beside(connection: &Connection, batch: &Batch) -> rusqlite::Result<()> 
             None => connection.prepare_cached("DELETE FROM wakes WHERE run = ?1")?.execute([run])?,
         };
     }
-    if let Some(Idempotency {
-        key,
-        body_hash,
-        answer,
-    }) = &batch.idempotency
-    {
-        let oldest = signed(oldest_remembered(batch.at));
-        connection
-            .prepare_cached("DELETE FROM idempotency WHERE at_ms < ?1")?
-            .execute([oldest])?;
-        connection
-            .prepare_cached(
-                "INSERT INTO idempotency (key, body_hash, answer, at_ms) VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute(params![key, body_hash, answer, signed(batch.at)])?;
+    match &batch.idempotency {
+        Some(request) => Ok(answers::keep(connection, request, batch.at)?),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// A rule of the schema refuses the batch; everything else ends the transaction.
@@ -170,21 +154,13 @@ fn recall(
     request: &Idempotency,
     at: Moment,
 ) -> rusqlite::Result<Result<(), CommitError>> {
-    let known: Option<(String, String)> = connection
-        .prepare_cached("SELECT body_hash, answer FROM idempotency WHERE key = ?1 AND at_ms >= ?2")?
-        .query_row(params![request.key, signed(oldest_remembered(at))], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
-        .optional()?;
-    Ok(match known {
-        Some((known, answer)) if known == request.body_hash => Err(CommitError::Repeated { answer }),
+    Ok(match answers::find(connection, &request.key, at)? {
+        Some(first) if first.body_hash == request.body_hash => Err(CommitError::Repeated {
+            answer: first.answer,
+        }),
         Some(_) => Err(CommitError::KeyReused),
         None => Ok(()),
     })
-}
-
-const fn oldest_remembered(at: Moment) -> Moment {
-    Moment::from_ms(at.as_ms().saturating_sub(REMEMBERED_MS))
 }
 
 fn signed(moment: Moment) -> i64 {

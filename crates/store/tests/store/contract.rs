@@ -7,6 +7,18 @@ use engine::ports::{Append, Batch, CommitError, Idempotency, OpenRun, Store};
 use std::sync::Arc;
 
 #[tokio::test]
+async fn what_every_store_promises_holds_for_sqlite() {
+    let homes = std::cell::RefCell::new(Vec::new());
+    engine::testkit::contract::store(|| {
+        let home = TestHome::new();
+        let store: Arc<dyn Store> = Arc::new(home.open());
+        homes.borrow_mut().push(home);
+        std::future::ready(store)
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_was_committed_is_loaded_in_order_and_survives_a_restart() {
     let home = TestHome::new();
     let batches = history::everything();
@@ -168,7 +180,7 @@ async fn a_repeated_request_is_answered_as_before_for_a_day() {
             .await
             .is_ok()
     );
-    let remembered = store.reader().remembered("k".to_owned()).await.unwrap().unwrap();
+    let remembered = store.reader().answered("k".to_owned(), later(0)).await.unwrap().unwrap();
     assert_eq!(remembered.answer, "fourth");
 }
 
