@@ -2,11 +2,10 @@
 
 /// Declares an enum of words: its spelling on the wire, `word`, `of_word` and `ALL` come from one list.
 macro_rules! words {
-    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)* }) => {
-        $(#[$meta])*
+    ($(#[doc = $about:literal])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[doc = $about])*
         #[derive(
             Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-            utoipa::ToSchema,
         )]
         pub enum $name {
             $($(#[$doc])* #[serde(rename = $word)] $variant,)*
@@ -26,6 +25,24 @@ macro_rules! words {
             #[must_use]
             pub fn of_word(word: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|known| known.word() == word)
+            }
+        }
+
+        // Not derived: the derive sees a variable of this macro where the word should be, and would describe the
+        // names of the variants, which are never on the wire.
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .description(Some([$($about.trim()),*].join("\n")))
+                    .enum_values(Some(Self::ALL.iter().map(|known| known.word())))
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {
+            fn name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
             }
         }
 
@@ -63,6 +80,7 @@ pub struct NotAWord {
 #[cfg(test)]
 mod tests {
     use crate::{RunStatus, TaskState, UnitPhase, UnitStatus};
+    use utoipa::PartialSchema;
 
     #[test]
     fn s3_07_s3_08_the_words_of_a_unit_are_those_of_the_rows() {
@@ -72,6 +90,19 @@ mod tests {
         assert_eq!(
             statuses,
             ["READY", "RUNNING", "BLOCKED", "NEEDS_ATTENTION", "DONE"]
+        );
+    }
+
+    #[test]
+    fn the_document_describes_the_words_of_the_wire() {
+        let described = serde_json::to_value(UnitStatus::schema()).unwrap();
+        assert_eq!(
+            described,
+            serde_json::json!({
+                "type": "string",
+                "description": "What a unit is waiting for, or not.",
+                "enum": ["READY", "RUNNING", "BLOCKED", "NEEDS_ATTENTION", "DONE"],
+            })
         );
     }
 

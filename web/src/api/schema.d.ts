@@ -662,7 +662,7 @@ export interface components {
          * @description Whether an agent is logged in.
          * @enum {string}
          */
-        AgentLogin: "LoggedIn" | "LoggedOut" | "NotNeeded" | "Unknown";
+        AgentLogin: "logged_in" | "logged_out" | "not_needed" | "unknown";
         /** @description A person's answer. */
         Answer: {
             /** @description One of the item's choices. */
@@ -711,12 +711,12 @@ export interface components {
          * @description Why a person is asked.
          * @enum {string}
          */
-        AttentionKind: "Question" | "Approval" | "Review" | "Conflict" | "Stuck" | "Failure" | "Limit";
+        AttentionKind: "question" | "approval" | "review" | "conflict" | "stuck" | "failure" | "limit";
         /**
          * @description Whether an item still waits.
          * @enum {string}
          */
-        AttentionState: "Open" | "Answered" | "Withdrawn";
+        AttentionState: "open" | "answered" | "withdrawn";
         /** @description Something waits for a person, or no longer does. */
         AttentionUpdate: {
             /**
@@ -766,7 +766,7 @@ export interface components {
          * @description What kind of words.
          * @enum {string}
          */
-        Channel: "Text" | "Thought" | "Notice" | "Raw" | "Prompt";
+        Channel: "text" | "thought" | "notice" | "raw" | "prompt";
         /**
          * Format: uuid
          * @description A step instance: the key of its output stream.
@@ -776,7 +776,7 @@ export interface components {
          * @description What can be answered.
          * @enum {string}
          */
-        Choice: "Retry" | "Skip" | "Cancel" | "Approve" | "Reject" | "Dismiss";
+        Choice: "retry" | "skip" | "cancel" | "approve" | "reject" | "dismiss";
         /** @description One commit of a log. */
         Commit: {
             /** @description Its id. */
@@ -851,7 +851,7 @@ export interface components {
          * @description What kind of failure ended a task.
          * @enum {string}
          */
-        FailureClass: "Transient" | "Permanent" | "Authentication" | "Missing" | "Output" | "Gate" | "Timeout" | "Silence" | "NoSpace" | "AccessViolated";
+        FailureClass: "transient" | "permanent" | "authentication" | "missing" | "output" | "gate" | "timeout" | "silence" | "no_space" | "access_violated";
         /** @description Said before the daemon closes a feed of its own accord. */
         FeedClosed: {
             /** @description Why. */
@@ -863,7 +863,7 @@ export interface components {
          * @description Why the daemon closed a feed.
          * @enum {string}
          */
-        FeedEnd: "SlowClient" | "Stopping" | "LoggedOut";
+        FeedEnd: "slow_client" | "stopping" | "logged_out";
         /** @description A step, as the feed names it. */
         FeedStep: {
             /** @description The step's id in the definition. */
@@ -915,7 +915,7 @@ export interface components {
          * @description What happened to a file.
          * @enum {string}
          */
-        FileStatus: "Added" | "Modified" | "Deleted" | "Renamed" | "KindChanged";
+        FileStatus: "added" | "modified" | "deleted" | "renamed" | "kind_changed";
         /** @description A flow that can be chosen, or a file that should be one. */
         Flow: {
             /** @description Its name. */
@@ -963,7 +963,7 @@ export interface components {
          * @description Who brought a flow.
          * @enum {string}
          */
-        FlowOrigin: "BuiltIn" | "Project";
+        FlowOrigin: "built_in" | "project";
         /** @description A run came to be. */
         FlowRunStarted: {
             /**
@@ -1087,7 +1087,7 @@ export interface components {
          * @description How a file differs from what is committed.
          * @enum {string}
          */
-        GitEntryKind: "Staged" | "Modified" | "Deleted" | "Untracked" | "Repository";
+        GitEntryKind: "staged" | "modified" | "deleted" | "untracked" | "repository";
         /** @description What is checked out. */
         GitHead: {
             /** @description Its name. */
@@ -1130,7 +1130,7 @@ export interface components {
          * @description How the daemon is, in a word.
          * @enum {string}
          */
-        HealthState: "Good" | "Full" | "Down" | "Stopping";
+        HealthState: "good" | "full" | "down" | "stopping";
         /** @description An account at its usage limit. */
         Limit: {
             /** @description Whose, as `agent/account`. */
@@ -1695,7 +1695,7 @@ export interface components {
          * @description How a run is.
          * @enum {string}
          */
-        RunStatus: "Running" | "Completed" | "Failed" | "Cancelled";
+        RunStatus: "running" | "completed" | "failed" | "cancelled";
         /** @description What an agent said or did. */
         Said: {
             /** @description The piece. */
@@ -1750,7 +1750,7 @@ export interface components {
          * @description How much work to make of a run.
          * @enum {string}
          */
-        Size: "Small" | "Medium" | "Large";
+        Size: "small" | "medium" | "large";
         /** @description Tasks at once. */
         Slots: {
             /**
@@ -1862,7 +1862,7 @@ export interface components {
          * @description What doing a step means.
          * @enum {string}
          */
-        StepKind: "Agent" | "Command" | "Fold" | "Merge" | "Approval";
+        StepKind: "agent" | "command" | "fold" | "merge" | "approval";
         /** @description What a step instance handed over. */
         StepOutput: {
             /** @description The output as JSON; null while there is none. */
@@ -1872,7 +1872,7 @@ export interface components {
          * @description How a step is.
          * @enum {string}
          */
-        StepStatus: "Pending" | "Running" | "Completed" | "Failed" | "Cancelled";
+        StepStatus: "pending" | "running" | "completed" | "failed" | "cancelled";
         /** @description One attempt at a step. */
         Task: {
             /** @description The task. */
@@ -1931,12 +1931,12 @@ export interface components {
          * @description What a task is for.
          * @enum {string}
          */
-        TaskRole: "Work" | "Gate";
+        TaskRole: "work" | "gate";
         /**
          * @description Where a task is.
          * @enum {string}
          */
-        TaskState: "Starting" | "Running" | "Completed" | "Failed" | "Interrupted" | "Parked" | "Cancelled";
+        TaskState: "starting" | "running" | "completed" | "failed" | "interrupted" | "parked" | "cancelled";
         /** @description A tool call of an agent, or news of one. */
         ToolCall: {
             /**
@@ -1973,12 +1973,12 @@ export interface components {
          * @description How far a tool call is.
          * @enum {string}
          */
-        ToolStatus: "Pending" | "Running" | "Completed" | "Failed";
+        ToolStatus: "pending" | "running" | "completed" | "failed";
         /**
          * @description What a reader of the feed wants to hear about.
          * @enum {string}
          */
-        Topic: "WorkUnits" | "Attention" | "Runs" | "Content";
+        Topic: "work_units" | "attention" | "runs" | "content";
         /** @description A part of what an agent said. */
         Transcript: {
             /** @description The entries, in order. */
@@ -2043,12 +2043,12 @@ export interface components {
          * @description How far a unit has come.
          * @enum {string}
          */
-        UnitPhase: "Goal" | "Plan" | "Implement" | "Complete";
+        UnitPhase: "GOAL" | "PLAN" | "IMPLEMENT" | "COMPLETE";
         /**
          * @description What a unit is waiting for, or not.
          * @enum {string}
          */
-        UnitStatus: "Ready" | "Running" | "Blocked" | "NeedsAttention" | "Done";
+        UnitStatus: "READY" | "RUNNING" | "BLOCKED" | "NEEDS_ATTENTION" | "DONE";
         /** @description Tokens and money. */
         Usage: {
             /**
