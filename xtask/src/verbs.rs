@@ -1,5 +1,7 @@
 //! The verbs. A new one is a file in `verbs/` and a line in [`VERBS`].
 
+mod cases;
+mod controls;
 mod leftovers;
 mod rows;
 mod tidy;
@@ -8,7 +10,13 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 /// Every verb, in the order of the listing.
-pub(crate) const VERBS: &[Verb] = &[tidy::VERB, rows::VERB, leftovers::VERB];
+pub(crate) const VERBS: &[Verb] = &[
+    tidy::VERB,
+    rows::VERB,
+    leftovers::VERB,
+    cases::VERB,
+    controls::VERB,
+];
 
 /// One chore.
 pub(crate) struct Verb {
