@@ -97,16 +97,24 @@ impl Units {
     /// What a new name of a unit means for those that wait for it: they wait for the new name.
     #[must_use]
     pub fn renamed(&self, before: &str, after: &str) -> Vec<(UnitId, UnitEvent)> {
-        let rename = |blocker: &String| {
-            if blocker == before {
-                after.to_owned()
-            } else {
-                blocker.clone()
-            }
+        self.reworded(before, Some(after))
+    }
+
+    /// What it means for those that wait for a unit that it is gone: its name may come to stand for something else, so
+    /// they forget it.
+    #[must_use]
+    pub fn forgotten(&self, chunk: &str) -> Vec<(UnitId, UnitEvent)> {
+        self.reworded(chunk, None)
+    }
+
+    fn reworded(&self, before: &str, after: Option<&str>) -> Vec<(UnitId, UnitEvent)> {
+        let reword = |blocker: &String| match blocker == before {
+            true => after.map(str::to_owned),
+            false => Some(blocker.clone()),
         };
         self.waiting_for(before)
             .map(|unit| {
-                let blocked_by = unit.blocked_by.iter().map(rename).collect();
+                let blocked_by = unit.blocked_by.iter().filter_map(reword).collect();
                 (unit.id, UnitEvent::BlockersChanged { blocked_by })
             })
             .collect()

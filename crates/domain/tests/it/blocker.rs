@@ -77,6 +77,21 @@ fn those_that_wait_for_a_renamed_unit_wait_for_its_new_name() {
 }
 
 #[test]
+fn those_that_wait_for_a_unit_that_is_gone_forget_its_name() {
+    let known = units(&[("schema", &[]), ("other", &[]), ("login", &["other", "schema"])]);
+
+    assert_eq!(
+        known.forgotten("schema"),
+        [(
+            UnitId::from_bits(3),
+            UnitEvent::BlockersChanged {
+                blocked_by: owned(&["other"]),
+            }
+        )]
+    );
+}
+
+#[test]
 fn a_unit_is_unblocked_when_the_last_of_its_blockers_is_done() {
     let unit = unit_that_is(UnitStatus::Blocked);
 

@@ -49,7 +49,9 @@ impl BoardKeeper {
         if was_done && after.status != UnitStatus::Done && !after.is_deleted {
             for_others.extend(self.units.undone(chunk));
         }
-        if after.chunk != chunk && !after.is_deleted {
+        if after.is_deleted {
+            for_others.extend(self.units.forgotten(chunk));
+        } else if after.chunk != chunk {
             for_others.extend(self.units.renamed(chunk, &after.chunk));
         }
         for (waiting, event) in for_others {
@@ -60,7 +62,10 @@ impl BoardKeeper {
 
     fn check_names(&self, unit: &WorkUnit, input: &UnitInput) -> Result<(), Refusal> {
         match input {
-            UnitInput::Rename { chunk } if *chunk != unit.chunk => self.units.check_chunk(chunk),
+            UnitInput::Rename { chunk } if *chunk != unit.chunk => {
+                self.units.check_chunk(chunk)?;
+                self.units.check_blockers(chunk, &unit.blocked_by)
+            }
             UnitInput::SetBlockers { blocked_by } => self.units.check_blockers(&unit.chunk, blocked_by),
             _ => Ok(()),
         }

@@ -13,3 +13,4 @@ mod requests;
 mod scale;
 mod scene;
 mod sim;
+mod units;
