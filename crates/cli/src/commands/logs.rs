@@ -26,7 +26,7 @@ pub(crate) async fn carry_out(context: &Context, arguments: LogsArgs) -> Result 
     let tasks: Vec<Task> = run
         .tasks
         .iter()
-        .filter(|task| arguments.step.as_ref().is_none_or(|step| is_of(&run, task, step)))
+        .filter(|task| arguments.step.as_ref().is_none_or(|step| is_of(task, step)))
         .cloned()
         .collect();
     if let (true, Some(step)) = (tasks.is_empty(), &arguments.step) {
@@ -41,8 +41,8 @@ pub(crate) async fn carry_out(context: &Context, arguments: LogsArgs) -> Result 
     show(context, &daemon, Some(&run), &tasks).await
 }
 
-fn is_of(run: &RunDetail, task: &Task, step: &str) -> bool {
-    let _ = run;
+/// Of the step, or of one of its instances.
+fn is_of(task: &Task, step: &str) -> bool {
     task.step_key == step || task.step_key.split('[').next() == Some(step)
 }
 

@@ -1,16 +1,14 @@
 //! Attention: what waits for a person, and the answers to it.
 
-use super::flows::unshown;
+use super::shown;
+use super::wish::Wish;
 use crate::App;
-use crate::guard::Caller;
-use crate::reply::{Answer, Json, Keyed, Parameters, Place, Refused, engine_says, not_found, read_fails};
+use crate::reply::{Answer, Json, Parameters, Place, Refused, not_found, read_fails};
 use crate::show;
 use api::{Attention, AttentionId, Choice, Page, Problem};
-use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::Input;
-use engine::EngineError;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -40,16 +38,7 @@ pub(super) async fn list(
         .open_attention(page)
         .await
         .map_err(read_fails("list what waits"))?;
-    let items = page
-        .items
-        .into_iter()
-        .map(show::attention)
-        .collect::<Result<_, _>>()
-        .map_err(unshown)?;
-    Ok(Json(Page {
-        items,
-        next: page.next,
-    }))
+    shown::page(page, show::attention)
 }
 
 /// Answers. An approval of commands names the hash of what was shown.
@@ -63,9 +52,8 @@ pub(super) async fn list(
 )]
 pub(super) async fn answer(
     State(app): State<App>,
-    Extension(caller): Extension<Caller>,
     Place(id): Place<AttentionId>,
-    keyed: Keyed,
+    wish: Wish,
     Json(answer): Json<api::Answer>,
 ) -> Answer<StatusCode> {
     let what = format!("cannot answer {id}");
@@ -86,21 +74,13 @@ pub(super) async fn answer(
     if answer.choice == Choice::Approve && item.trusts != answer.trusts {
         return Err(not_what_was_shown(what));
     }
-    let input = Input::Answered {
+    wish.tell(&app, item.run, what, |by| Input::Answered {
         attention: item.id,
         choice: show::choice_of(answer.choice),
         text: answer.text.unwrap_or_default(),
-        by: caller.by().to_owned(),
-    };
-    match app
-        .parts
-        .engine
-        .tell_run(item.run, input, keyed.receipt(id))
-        .await
-    {
-        Ok(()) | Err(EngineError::Repeated { .. }) => Ok(StatusCode::NO_CONTENT),
-        Err(error) => Err(engine_says(what)(error)),
-    }
+        by,
+    })
+    .await
 }
 
 fn not_what_was_shown(what: String) -> Refused {

@@ -1,6 +1,7 @@
 //! Flows: what can be run.
 
 use super::projects::{folder, resolve};
+use super::shown::unshown;
 use crate::App;
 use crate::reply::{Answer, Json, Parameters, Place, Refused, engine_says};
 use crate::show;
@@ -77,15 +78,4 @@ async fn off_the_loop<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'stat
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| unshown(error.to_string()))
-}
-
-pub(super) fn unshown(because: String) -> Refused {
-    Problem::new(
-        500,
-        "unreadable",
-        "what is stored cannot be shown",
-        "cannot show what is there",
-    )
-    .because(because)
-    .into()
 }

@@ -7,11 +7,14 @@ mod feed;
 mod flows;
 mod git;
 mod login;
+mod port;
 mod projects;
 mod report;
 mod runs;
+mod shown;
 mod steps;
 mod tasks;
+mod wish;
 mod work_units;
 
 use crate::App;
@@ -49,6 +52,7 @@ fn all() -> OpenApiRouter<App> {
         .routes(list!(daemon::metrics))
         .routes(list!(login::begin, login::renew, login::end))
         .routes(list!(login::code))
+        .routes(list!(port::open, port::close))
         .routes(list!(work_units::list, work_units::create))
         .routes(list!(work_units::show, work_units::change, work_units::delete))
         .routes(list!(work_units::history))

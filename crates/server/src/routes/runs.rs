@@ -1,13 +1,12 @@
 //! Runs: started, listed, shown, stopped.
 
-use super::flows::unshown;
 use super::projects::{folder, of_folder, unknown as unknown_project};
+use super::shown::{self, unshown};
+use super::wish::Wish;
 use crate::App;
-use crate::guard::Caller;
 use crate::reply::{Answer, Json, Keyed, Parameters, Place, Refused, engine_says, not_found, read_fails};
 use crate::show;
 use api::{NewRun, NewRunInput, Page, Problem, ProjectId, Run, RunDetail, RunStarted, RunStatus};
-use axum::Extension;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -50,16 +49,7 @@ pub(super) async fn list(
         .runs(filter, page)
         .await
         .map_err(read_fails("list runs"))?;
-    let items = page
-        .items
-        .into_iter()
-        .map(show::run)
-        .collect::<Result<_, _>>()
-        .map_err(unshown)?;
-    Ok(Json(Page {
-        items,
-        next: page.next,
-    }))
+    shown::page(page, show::run)
 }
 
 /// Starts a run. Its folder becomes a project when it is none yet.
@@ -177,61 +167,42 @@ pub(super) async fn show(State(app): State<App>, Place(name): Place<String>) -> 
 #[utoipa::path(post, path = "/api/runs/{id}/cancel", tag = "runs", params(("id" = String, Path)), responses((status = 204), Refused))]
 pub(super) async fn cancel(
     State(app): State<App>,
-    Extension(caller): Extension<Caller>,
     Place(name): Place<String>,
-    keyed: Keyed,
+    wish: Wish,
 ) -> Answer<StatusCode> {
-    let by = caller.by().to_owned();
-    tell(&app, &name, ("cancel", Input::Cancel { by }), &keyed).await
+    wish.tell_named(&app, &name, "cancel", |by| Input::Cancel { by })
+        .await
 }
 
 /// Lets no new task of a run start.
 #[utoipa::path(post, path = "/api/runs/{id}/pause", tag = "runs", params(("id" = String, Path)), responses((status = 204), Refused))]
 pub(super) async fn pause(
     State(app): State<App>,
-    Extension(caller): Extension<Caller>,
     Place(name): Place<String>,
-    keyed: Keyed,
+    wish: Wish,
 ) -> Answer<StatusCode> {
-    let by = caller.by().to_owned();
-    tell(&app, &name, ("pause", Input::Pause { by }), &keyed).await
+    wish.tell_named(&app, &name, "pause", |by| Input::Pause { by })
+        .await
 }
 
 /// Lets tasks of a run start again.
 #[utoipa::path(post, path = "/api/runs/{id}/resume", tag = "runs", params(("id" = String, Path)), responses((status = 204), Refused))]
 pub(super) async fn resume(
     State(app): State<App>,
-    Extension(caller): Extension<Caller>,
     Place(name): Place<String>,
-    keyed: Keyed,
+    wish: Wish,
 ) -> Answer<StatusCode> {
-    let by = caller.by().to_owned();
-    tell(&app, &name, ("resume", Input::Resume { by }), &keyed).await
+    wish.tell_named(&app, &name, "resume", |by| Input::Resume { by })
+        .await
 }
 
 /// Does again what failed in a run.
 #[utoipa::path(post, path = "/api/runs/{id}/retry", tag = "runs", params(("id" = String, Path)), responses((status = 204), Refused))]
 pub(super) async fn retry(
     State(app): State<App>,
-    Extension(caller): Extension<Caller>,
     Place(name): Place<String>,
-    keyed: Keyed,
+    wish: Wish,
 ) -> Answer<StatusCode> {
-    let by = caller.by().to_owned();
-    tell(&app, &name, ("retry", Input::Retry { key: None, by }), &keyed).await
-}
-
-/// Brings a wish to a run.
-pub(super) async fn tell(
-    app: &App,
-    name: &str,
-    (verb, input): (&str, Input),
-    keyed: &Keyed,
-) -> Answer<StatusCode> {
-    let what = format!("cannot {verb} the run `{name}`");
-    let run = find(app, name, &what).await?;
-    match app.parts.engine.tell_run(run, input, keyed.receipt(run)).await {
-        Ok(()) | Err(EngineError::Repeated { .. }) => Ok(StatusCode::NO_CONTENT),
-        Err(error) => Err(engine_says(what)(error)),
-    }
+    wish.tell_named(&app, &name, "retry", |by| Input::Retry { key: None, by })
+        .await
 }

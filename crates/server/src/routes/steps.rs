@@ -1,12 +1,11 @@
 //! Single steps of a run.
 
-use super::runs::{find, read, tell};
+use super::runs::{find, read};
+use super::wish::Wish;
 use crate::App;
-use crate::guard::Caller;
-use crate::reply::{Answer, Json, Keyed, Place, Refused, not_found, read_fails};
+use crate::reply::{Answer, Json, Place, Refused, not_found, read_fails};
 use crate::show;
 use api::{ChatId, StepOutput};
-use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::{Input, StepKey};
@@ -15,28 +14,26 @@ use domain::{Input, StepKey};
 #[utoipa::path(post, path = "/api/runs/{id}/steps/{step}/retry", tag = "runs", params(("id" = String, Path), ("step" = String, Path, description = "`fold`, or `angles[2]`.")), responses((status = 204), Refused))]
 pub(super) async fn retry(
     State(app): State<App>,
-    Extension(caller): Extension<Caller>,
     Place((name, step)): Place<(String, String)>,
-    keyed: Keyed,
+    wish: Wish,
 ) -> Answer<StatusCode> {
     let key = Some(key(&step, &name)?);
-    let by = caller.by().to_owned();
     let verb = format!("retry the step `{step}` of");
-    tell(&app, &name, (&verb, Input::Retry { key, by }), &keyed).await
+    wish.tell_named(&app, &name, &verb, |by| Input::Retry { key, by })
+        .await
 }
 
 /// Goes on without a step instance.
 #[utoipa::path(post, path = "/api/runs/{id}/steps/{step}/skip", tag = "runs", params(("id" = String, Path), ("step" = String, Path, description = "`fold`, or `angles[2]`.")), responses((status = 204), Refused))]
 pub(super) async fn skip(
     State(app): State<App>,
-    Extension(caller): Extension<Caller>,
     Place((name, step)): Place<(String, String)>,
-    keyed: Keyed,
+    wish: Wish,
 ) -> Answer<StatusCode> {
     let key = key(&step, &name)?;
-    let by = caller.by().to_owned();
     let verb = format!("skip the step `{step}` of");
-    tell(&app, &name, (&verb, Input::Skip { key, by }), &keyed).await
+    wish.tell_named(&app, &name, &verb, |by| Input::Skip { key, by })
+        .await
 }
 
 fn key(step: &str, run: &str) -> Answer<StepKey> {

@@ -1,6 +1,6 @@
 //! Tasks and their transcripts.
 
-use super::flows::unshown;
+use super::shown::unshown;
 use crate::App;
 use crate::reply::{Answer, Json, Parameters, Place, Refused, not_found, read_fails};
 use crate::show;

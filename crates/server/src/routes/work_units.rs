@@ -1,5 +1,6 @@
 //! Work units.
 
+use super::shown;
 use crate::App;
 use crate::guard::Caller;
 use crate::reply::{Answer, Json, Keyed, Parameters, Place, Refused, engine_says, not_found, read_fails};
@@ -45,10 +46,7 @@ pub(super) async fn list(
         .units(filter, page)
         .await
         .map_err(read_fails("list work units"))?;
-    Ok(Json(Page {
-        items: page.items.into_iter().map(show::work_unit).collect(),
-        next: page.next,
-    }))
+    shown::page(page, |unit| Ok(show::work_unit(unit)))
 }
 
 /// Creates a work unit.
