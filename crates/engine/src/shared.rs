@@ -255,12 +255,9 @@ impl Shared {
         let now = self.ports.clock.now();
         match self.ports.store.answered(request.key.clone(), now).await {
             Ok(None) => None,
-            Ok(Some(first)) if first.body_hash == request.body_hash => Some(
-                CommitError::Repeated {
-                    answer: first.answer,
-                }
-                .into(),
-            ),
+            Ok(Some(first)) if first.body_hash == request.body_hash => {
+                Some(CommitError::Repeated { answer: first.answer }.into())
+            }
             Ok(Some(_)) => Some(CommitError::KeyReused.into()),
             // A refusal that may be the wrong answer is worse than none.
             Err(error) => Some(error.into()),

@@ -11,7 +11,9 @@ mod workspaces;
 pub use agents::{AgentEnd, Agents, BeginError, Begun, OutputCheck, Running, TaskFile, WorkOrder};
 pub use clock::Clock;
 pub use definitions::{Compiled, DefinitionError, Definitions, PromptAsk, Rendered, UntrustedCommands};
-pub use store::{Answered, Append, Batch, CommitError, Committed, Idempotency, OpenRun, Recorded, Store, StoreError};
+pub use store::{
+    Answered, Append, Batch, CommitError, Committed, Idempotency, OpenRun, Recorded, Store, StoreError,
+};
 pub use transcripts::{Entry, EntryKind, ToolStatus, Transcripts};
 pub use workspaces::{
     AdvanceSpec, Base, MergeOutcome, MergeSpec, Place, PlaceSpec, WorkspaceError, Workspaces,
