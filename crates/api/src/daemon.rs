@@ -1,5 +1,6 @@
 //! The daemon as its clients see it.
 
+use crate::port::Port;
 use crate::words::words;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -27,6 +28,10 @@ pub struct Status {
     pub limits: Vec<Limit>,
     /// The position of the last event: a feed that begins after it misses nothing.
     pub position: u64,
+    /// The loopback port, when somebody asked for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub port: Option<Port>,
 }
 
 /// How the daemon is.

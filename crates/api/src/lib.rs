@@ -12,6 +12,7 @@ mod flow;
 mod id;
 mod login;
 mod page;
+mod port;
 mod problem;
 mod project;
 mod run;
@@ -32,6 +33,7 @@ pub use flow::{Flow, FlowCard, FlowInput, FlowOrigin, FlowStep};
 pub use id::{AttentionId, ChatId, NotAnId, ProjectId, RunId, TaskId, UnitId};
 pub use login::{Login, LoginAsk, LoginCode, PAGE_TOKEN_HEADER};
 pub use page::{Page, PageAsk};
+pub use port::{Port, PortAsk};
 pub use problem::{FieldError, PROBLEM_TYPE, Problem};
 pub use project::{
     Branch, Commit, Diff, FileChange, FileStatus, GitEntry, GitEntryKind, GitHead, GitStatus, NewProject,
@@ -39,7 +41,7 @@ pub use project::{
 };
 pub use run::{
     Change, ManifestStep, NewRun, NewRunInput, Run, RunDetail, RunFilter, RunInput, RunStarted, RunStatus,
-    Size, Step, StepKind, StepOutput, StepStatus, Usage,
+    Size, Step, StepAccess, StepKind, StepOutput, StepStatus, Usage,
 };
 pub use socket::{NoSocketPath, SOCKET_NAME, SOCKET_PATH_BYTES_MAX, socket_path};
 pub use task::{

@@ -2,6 +2,7 @@
 
 use crate::feed::Hub;
 use crate::guard::{Logins, Sessions};
+use crate::listen::Port;
 use crate::ports::{Fleet, Projects};
 use domain::Moment;
 use engine::Engine;
@@ -11,6 +12,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use store::{Reader, TranscriptFiles};
 use tokio::sync::watch;
+
+/// The file of the home in which the page's port and its sessions outlive the daemon.
+const PAGES: &str = "page.json";
 
 /// What the server is made of.
 pub struct Parts {
@@ -58,6 +62,7 @@ pub struct App {
     pub(crate) hub: Arc<Hub>,
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) logins: Arc<Logins>,
+    pub(crate) port: Arc<Port>,
     pub(crate) stopping: watch::Sender<bool>,
     turns: Arc<Mutex<Turns>>,
 }
@@ -70,10 +75,11 @@ impl App {
     pub async fn new(parts: Parts) -> Result<Self, StoreError> {
         let hub = Hub::follow(&parts).await?;
         Ok(Self {
+            sessions: Arc::new(Sessions::open(parts.daemon.home.join(PAGES), parts.clock.now())),
             parts: Arc::new(parts),
             hub,
-            sessions: Arc::default(),
             logins: Arc::default(),
+            port: Arc::default(),
             stopping: watch::Sender::new(false),
             turns: Arc::default(),
         })

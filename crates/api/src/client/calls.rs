@@ -3,8 +3,8 @@
 use super::{Ask, Client, ClientError, part};
 use crate::{
     Agent, Answer, Attention, AttentionId, Branch, ChatId, Commit, Diff, Flow, GitStatus, Login, LoginAsk,
-    LoginCode, NewProject, NewRun, NewWorkUnit, Page, PageAsk, ProbeAsk, Project, ProjectId, Run, RunDetail,
-    RunFilter, RunStarted, Status, StatusChange, StepOutput, Task, TaskDetail, TaskId, Transcript,
+    LoginCode, NewProject, NewRun, NewWorkUnit, Page, PageAsk, Port, PortAsk, ProbeAsk, Project, ProjectId, Run,
+    RunDetail, RunFilter, RunStarted, Status, StatusChange, StepOutput, Task, TaskDetail, TaskId, Transcript,
     UnitStatus, WorkUnit, WorkUnitPatch,
 };
 use reqwest::Method;
@@ -46,6 +46,22 @@ impl Client {
     /// See [`ClientError`].
     pub async fn login_code(&self) -> Result<LoginCode, ClientError> {
         self.json(Ask::post("/login/code")).await
+    }
+
+    /// Opens the loopback port, or says where it is open already. Only over the socket.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn open_port(&self, ask: &PortAsk) -> Result<Port, ClientError> {
+        self.json(Ask::post("/port").body(ask)).await
+    }
+
+    /// Closes the loopback port and ends every session. Only over the socket.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn close_port(&self) -> Result<(), ClientError> {
+        self.nothing(Ask::new(Method::DELETE, "/port")).await
     }
 
     /// Exchanges a code for a session.

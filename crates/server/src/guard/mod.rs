@@ -3,7 +3,9 @@
 //! In this order: size, Host, Origin, `Sec-Fetch-Site`, who it is. Hosts and origins are compared with fixed lists,
 //! never with each other. What a proxy might say (`X-Forwarded-*`, `Forwarded`) is not read anywhere.
 
+mod form;
 mod headers;
+mod kept;
 mod login;
 mod secret;
 mod session;
@@ -21,6 +23,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
 
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -181,7 +184,17 @@ fn authenticate(app: &App, stance: &Stance, request: &Request) -> Result<Caller,
 /// that could read our answer has the page token. A WebSocket is a change in this sense, and there the Origin decides.
 fn by_cookie(app: &App, cookie: &str, request: &Request) -> Result<Caller, Refused> {
     let headers = request.headers();
-    let session = app.sessions.find(cookie, app.now()).ok_or_else(unknown)?;
+    let now = app.now();
+    let session = app.sessions.find(cookie, now).ok_or_else(unknown)?;
+    if session.is_due {
+        let sessions = Arc::clone(&app.sessions);
+        // Nobody waits for it: where it fails, the session counts as idle since the time before.
+        tokio::spawn(async move {
+            if let Err(error) = sessions.keep(now).await {
+                tracing::warn!(%error, "when sessions were seen is not kept");
+            }
+        });
+    }
     let is_upgrade = headers.contains_key(header::UPGRADE);
     if is_upgrade && !headers.contains_key(header::ORIGIN) {
         return Err(refuse(

@@ -49,8 +49,19 @@ impl Token {
         std::hint::black_box(difference) == 0
     }
 
+    /// The hash, as text.
     pub(super) fn id(&self) -> String {
         hex(&self.0)
+    }
+
+    /// What knows the secret of this hash.
+    pub(super) fn of_id(id: &str) -> Option<Self> {
+        let is_hash = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let mut hash = [0; 32];
+        for (index, byte) in hash.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(id.get(2 * index..2 * index + 2)?, 16).ok()?;
+        }
+        is_hash.then_some(Self(hash))
     }
 }
 

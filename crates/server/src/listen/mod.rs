@@ -2,35 +2,31 @@
 //! speak, and ends in an orderly way.
 
 mod bind;
+mod line;
+mod port;
 mod task;
 
 pub use bind::{BindError, bind_tcp, bind_unix};
+pub(crate) use port::{Port, PortRefused};
 
 use crate::guard::{Peer, Stance, Token};
 use crate::{App, router};
-use axum::body::Body;
-use axum::http::Request;
-use hyper::body::Incoming;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
+use line::Line;
+pub(crate) use line::Hangup;
+use port::{OpenPort, PortKeeper};
 use std::time::Duration;
 use task::is_of_a_task;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
 
 /// Connections at once at most, of all listeners.
 const CONNECTIONS_MAX: usize = 512;
-/// A request's head is whole by then, or the connection ends.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
-/// No head is longer; more is answered with 431.
-const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// Answers that are under way when the daemon stops get this long.
 const GRACE: Duration = Duration::from_secs(10);
 /// After a failed accept (no file descriptors left), the next one waits.
@@ -44,10 +40,6 @@ pub enum Listener {
     Tcp(TcpListener, Token),
 }
 
-/// Ends a connection from inside: a reader that does not read cannot be told anything else.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Hangup(pub(crate) CancellationToken);
-
 struct Server {
     app: App,
     router: axum::Router,
@@ -56,7 +48,8 @@ struct Server {
     connections: TaskTracker,
 }
 
-/// Serves until `shutdown` is done, then lets what is under way end.
+/// Serves until `shutdown` is done, then lets what is under way end. Unless a TCP listener is given, the port that an
+/// earlier daemon had open for pages is opened again.
 ///
 /// # Errors
 /// When a listener does not know its own address.
@@ -68,6 +61,7 @@ pub async fn serve(app: App, listeners: Vec<Listener>, shutdown: impl Future<Out
         stopping: CancellationToken::new(),
         connections: TaskTracker::new(),
     });
+    let mut given = Vec::new();
     for listener in listeners {
         match listener {
             Listener::Unix(listener) => {
@@ -75,14 +69,10 @@ pub async fn serve(app: App, listeners: Vec<Listener>, shutdown: impl Future<Out
                     .connections
                     .spawn(Arc::clone(&server).accept_unix(listener));
             }
-            Listener::Tcp(listener, token) => {
-                let stance = Arc::new(Stance::of(listener.local_addr()?, token));
-                server
-                    .connections
-                    .spawn(Arc::clone(&server).accept_tcp(listener, stance));
-            }
+            Listener::Tcp(listener, token) => given.push((listener, token)),
         }
     }
+    server.open_ports(given).await?;
     shutdown.await;
     server.app.stop();
     server.stopping.cancel();
@@ -97,6 +87,37 @@ pub async fn serve(app: App, listeners: Vec<Listener>, shutdown: impl Future<Out
 }
 
 impl Server {
+    async fn open_ports(self: &Arc<Self>, given: Vec<(TcpListener, Token)>) -> io::Result<()> {
+        let Some(mut keeper) = PortKeeper::of(&self.app) else {
+            // Another server of the same state keeps the port; what was given here is served all the same.
+            for (listener, token) in given {
+                self.listen(listener, token)?;
+            }
+            return Ok(());
+        };
+        if given.is_empty() {
+            keeper.reopen(self).await?;
+        }
+        for (listener, token) in given {
+            keeper.adopt(self, listener, token).await?;
+        }
+        self.connections.spawn(keeper.run(Arc::clone(self)));
+        Ok(())
+    }
+
+    fn listen(self: &Arc<Self>, listener: TcpListener, token: Token) -> io::Result<OpenPort> {
+        let address = listener.local_addr()?;
+        let closing = self.stopping.child_token();
+        let stance = Arc::new(Stance::of(address, token));
+        let accept = Arc::clone(self).accept_tcp(listener, stance, closing.clone());
+        tracing::info!(%address, "listening");
+        Ok(OpenPort {
+            number: address.port(),
+            closing,
+            accepting: self.connections.spawn(accept),
+        })
+    }
+
     async fn accept_unix(self: Arc<Self>, listener: UnixListener) {
         while let Some(accepted) = self.until_stopped(listener.accept()).await {
             // Without the system's word on who it is, nobody comes in.
@@ -107,18 +128,25 @@ impl Server {
                         "a task's process came to the socket and was turned away"
                     );
                 }
-                Ok((peer, stream)) => self.admit(stream, Peer::Unix { uid: peer.uid() }),
+                Ok((peer, stream)) => {
+                    self.admit(stream, Peer::Unix { uid: peer.uid() }, self.stopping.clone());
+                }
                 Err(error) => pause_after(&error).await,
             }
         }
     }
 
-    async fn accept_tcp(self: Arc<Self>, listener: TcpListener, stance: Arc<Stance>) {
-        while let Some(accepted) = self.until_stopped(listener.accept()).await {
+    async fn accept_tcp(
+        self: Arc<Self>,
+        listener: TcpListener,
+        stance: Arc<Stance>,
+        closing: CancellationToken,
+    ) {
+        while let Some(accepted) = closing.run_until_cancelled(listener.accept()).await {
             match accepted {
                 Ok((stream, _)) => {
                     let _ = stream.set_nodelay(true);
-                    self.admit(stream, Peer::Tcp(Arc::clone(&stance)));
+                    self.admit(stream, Peer::Tcp(Arc::clone(&stance)), closing.clone());
                 }
                 Err(error) => pause_after(&error).await,
             }
@@ -126,57 +154,28 @@ impl Server {
     }
 
     async fn until_stopped<T>(&self, wait: impl Future<Output = T>) -> Option<T> {
-        tokio::select! {
-            () = self.stopping.cancelled() => None,
-            done = wait => Some(done),
-        }
+        self.stopping.run_until_cancelled(wait).await
     }
 
-    fn admit(self: &Arc<Self>, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, peer: Peer) {
+    fn admit(
+        self: &Arc<Self>,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        peer: Peer,
+        closing: CancellationToken,
+    ) {
         match Arc::clone(&self.room).try_acquire_owned() {
             Ok(permit) => {
-                self.connections
-                    .spawn(Arc::clone(self).connection(stream, peer, permit));
+                let line = Line {
+                    router: self.router.clone(),
+                    peer,
+                    closing,
+                    _permit: permit,
+                };
+                self.connections.spawn(line.serve(stream));
             }
             Err(_) => {
                 self.connections.spawn(turn_away(stream));
             }
-        }
-    }
-
-    async fn connection(
-        self: Arc<Self>,
-        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-        peer: Peer,
-        _permit: OwnedSemaphorePermit,
-    ) {
-        let hangup = Hangup::default();
-        let (router, to_hang_up) = (self.router.clone(), hangup.clone());
-        let service = tower::service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(peer.clone());
-            request.extensions_mut().insert(to_hang_up.clone());
-            router.clone().oneshot(request.map(Body::new))
-        });
-        let connection = hyper::server::conn::http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(HEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
-            .with_upgrades();
-        let mut connection = std::pin::pin!(connection);
-        let mut is_told = false;
-        let ended = loop {
-            tokio::select! {
-                ended = connection.as_mut() => break ended,
-                () = hangup.0.cancelled() => return,
-                () = self.stopping.cancelled(), if !is_told => {
-                    connection.as_mut().graceful_shutdown();
-                    is_told = true;
-                }
-            }
-        };
-        if let Err(error) = ended {
-            tracing::debug!(%error, "a connection ended early");
         }
     }
 }

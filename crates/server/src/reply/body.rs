@@ -23,6 +23,8 @@ pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 const KEY_BYTES_MAX: usize = 128;
 const KEY_HEADER: &str = "idempotency-key";
+/// What lies below is never remembered.
+const LOGIN: &str = "/api/login";
 
 /// A JSON body, in and out.
 pub(crate) struct Json<T>(pub(crate) T);
@@ -185,7 +187,9 @@ async fn remember_change(app: &App, request: Request, next: Next) -> Answer<Resp
     let (mut parts, body) = request.into_parts();
     let what = format!("cannot do {} {}", parts.method, parts.uri.path());
     let body = take_in(body, &what).await?;
-    let Some(key) = key_of(&parts.headers, &what)? else {
+    let key = key_of(&parts.headers, &what)?;
+    // Answers about logins hold secrets that are told once, and whoever is not logged in yet leaves nothing behind.
+    let Some(key) = key.filter(|_| !parts.uri.path().starts_with(LOGIN)) else {
         return Ok(next.run(Request::from_parts(parts, Body::from(body))).await);
     };
     let hash = fingerprint(&parts, &body);

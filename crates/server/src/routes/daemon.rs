@@ -52,6 +52,7 @@ async fn read(app: &App) -> Answer<Status> {
             })
             .collect(),
         position: reader.position().await.map_err(store_fails(WHAT))?,
+        port: app.port.state(),
     })
 }
 

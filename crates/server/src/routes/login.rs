@@ -63,7 +63,11 @@ pub(super) async fn begin(
         }
         Exchange::TooMany(ms) => return Ok(slow_down(ms)),
     }
-    let begun = app.sessions.begin(app.now()).map_err(no_randomness)?;
+    let begun = app
+        .sessions
+        .begin(stance.port(), app.now())
+        .map_err(no_randomness)?;
+    keep(&app).await;
     let seconds = SESSION_MS / 1_000;
     let name = cookie_name(stance.port());
     let cookie = format!(
@@ -91,6 +95,7 @@ pub(super) async fn renew(
         .renew(&session)
         .map_err(no_randomness)?
         .ok_or_else(no_session)?;
+    keep(&app).await;
     Ok(Json(Login {
         page_token,
         expires_in_s: SESSION_MS / 1_000,
@@ -108,9 +113,30 @@ pub(super) async fn end(
         return Err(no_session());
     };
     app.sessions.end(&session);
+    app.sessions.keep_or_forget(app.now()).await.map_err(not_kept)?;
     let name = cookie_name(stance.port());
     let cookie = format!("{name}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0");
     Ok(with_cookie(StatusCode::NO_CONTENT.into_response(), &cookie))
+}
+
+/// A session that cannot be kept holds as long as the daemon does.
+async fn keep(app: &App) {
+    if let Err(error) = app.sessions.keep(app.now()).await {
+        tracing::warn!(%error, "a session of a page does not outlive this daemon");
+    }
+}
+
+fn not_kept(error: std::io::Error) -> Refused {
+    let problem = Problem::new(
+        500,
+        "end_not_kept",
+        "the end is not kept",
+        "cannot end the session for good",
+    );
+    Refused::from(problem.because(format!(
+        "it has ended, and a restart may bring it back: {error}"
+    )))
+    .hint("make the home writable, then run `partita ui --close`")
 }
 
 fn no_session() -> Refused {

@@ -40,6 +40,11 @@ fn on(page: &Page, mut request: Request<Body>, with_token: bool) -> Request<Body
     request
 }
 
+fn cookie_of(reply: &Reply) -> String {
+    let cookie = reply.headers[header::SET_COOKIE].to_str().unwrap();
+    cookie.split(';').next().unwrap().to_owned()
+}
+
 async fn log_in(world: &World) -> Page {
     let code = code(world).await;
     let reply = world
@@ -51,7 +56,7 @@ async fn log_in(world: &World) -> Page {
         assert!(cookie.contains(part), "{cookie}");
     }
     Page {
-        cookie: cookie.split(';').next().unwrap().to_owned(),
+        cookie: cookie_of(&reply),
         token: reply.json()["page_token"].as_str().unwrap().to_owned(),
     }
 }
@@ -180,4 +185,73 @@ async fn a_70_guessed_codes_are_slowed_down() {
     let slowed = world.send_tcp(guess()).await;
     slowed.refused(429, "too_many_logins");
     assert!(slowed.headers.contains_key(header::RETRY_AFTER));
+}
+
+#[tokio::test]
+async fn a_60_codes_and_page_tokens_are_never_kept_for_a_repetition() {
+    let world = World::new().await;
+    let keyed = |mut request: Request<Body>| {
+        request
+            .headers_mut()
+            .insert("idempotency-key", "the-same".parse().unwrap());
+        request
+    };
+    let ask = || keyed(request("POST", "/api/login/code", None));
+    let first = world.send(ask()).await.json()["code"].clone();
+    let second = world.send(ask()).await.json()["code"].clone();
+    assert_ne!(first, second, "a code is given once");
+    let exchange = || keyed(from_page("POST", "/api/login", Some(json!({"code": first}))));
+    let begun = world.send_tcp(exchange()).await;
+    assert_eq!(begun.status, 200);
+    world.send_tcp(exchange()).await.refused(401, "wrong_code");
+    let secrets = [
+        first.as_str().unwrap().to_owned(),
+        second.as_str().unwrap().to_owned(),
+        begun.json()["page_token"].as_str().unwrap().to_owned(),
+        cookie_of(&begun).split_once('=').unwrap().1.to_owned(),
+    ];
+    let home = world.folder.path().join("home");
+    let mut files = 0;
+    for entry in std::fs::read_dir(&home).unwrap() {
+        let path = entry.unwrap().path();
+        if !path.is_file() || path.ends_with("ballast") {
+            continue;
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        for secret in &secrets {
+            let found = bytes.windows(secret.len()).any(|part| part == secret.as_bytes());
+            assert!(!found, "{}", path.display());
+        }
+        files += 1;
+    }
+    assert!(files >= 2, "the database and the sessions were looked at");
+}
+
+#[tokio::test]
+async fn a_session_and_its_page_go_on_after_a_restart() {
+    let world = World::new().await;
+    let (page, gone) = (log_in(&world).await, log_in(&world).await);
+    let ended = world
+        .send_tcp(on(&gone, from_page("DELETE", "/api/login", None), true))
+        .await;
+    assert_eq!(ended.status, 204);
+    let unused = code(&world).await;
+
+    let world = world.reopen().await;
+    let read = || from_page("GET", "/api/status", None);
+    assert_eq!(world.send_tcp(on(&page, read(), false)).await.status, 200);
+    let create = || from_page("POST", "/api/work-units", Some(json!({"chunk": "one"})));
+    world
+        .send_tcp(on(&page, create(), false))
+        .await
+        .refused(403, "page_token_missing");
+    assert_eq!(world.send_tcp(on(&page, create(), true)).await.status, 201);
+    world
+        .send_tcp(on(&gone, read(), false))
+        .await
+        .refused(401, "unauthenticated");
+    world
+        .send_tcp(from_page("POST", "/api/login", Some(json!({"code": unused}))))
+        .await
+        .refused(401, "wrong_code");
 }
