@@ -1,5 +1,6 @@
 //! The verbs. A new one is a file in `verbs/` and a line in [`VERBS`].
 
+mod bench;
 mod cases;
 mod controls;
 mod leftovers;
@@ -14,6 +15,7 @@ pub(crate) const VERBS: &[Verb] = &[
     tidy::VERB,
     rows::VERB,
     leftovers::VERB,
+    bench::VERB,
     cases::VERB,
     controls::VERB,
 ];
