@@ -43,6 +43,7 @@ impl Player<'_> {
     fn act(&mut self, act: &Act) -> Next {
         match act {
             Act::Say(say) => self.say_paced(say),
+            Act::Lines(lines) => self.lines(lines),
             Act::Think(text) => self.chunk("agent_thought_chunk", text).map(|()| None),
             Act::Answer(value) => self.answer(value),
             Act::Verdicts(verdicts) => self.verdicts(verdicts),
@@ -138,7 +139,11 @@ impl Player<'_> {
 
     /// Waits; a cancel ends the turn, a client that is gone the process.
     pub(super) fn pause(&mut self, ms: u64, is_deaf: bool) -> Next {
-        Ok(match self.wire.wait(Duration::from_millis(ms), is_deaf) {
+        self.pause_for(Duration::from_millis(ms), is_deaf)
+    }
+
+    pub(super) fn pause_for(&mut self, time: Duration, is_deaf: bool) -> Next {
+        Ok(match self.wire.wait(time, is_deaf) {
             Heard::Nothing => None,
             Heard::Cancel => Some(Finish::Stop("cancelled".to_owned())),
             Heard::End => Some(Finish::Exit(0)),

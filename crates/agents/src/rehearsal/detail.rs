@@ -26,6 +26,14 @@ const fn piece() -> usize {
     48
 }
 
+/// Lines at an even pace.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Lines {
+    pub(super) count: u32,
+    pub(super) per_second: u32,
+}
+
 /// How the items of a list are judged.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

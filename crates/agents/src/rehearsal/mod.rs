@@ -10,6 +10,7 @@ mod child;
 mod detail;
 mod evidence;
 mod hostile;
+mod lines;
 mod memory;
 mod misbehave;
 mod sample;

@@ -1,8 +1,8 @@
 //! What a rehearsal script says: scenes, and what is done in each. TOML or JSON, unknown words refused.
 
 use super::detail::{
-    AppendLine, Ask, EditFile, ErrorSaid, Fail, Flood, Fork, Hang, Hostile, RunCommand, Say, SwitchMode,
-    Tool, UsageSaid, Verdicts, WaitFor, WriteFile,
+    AppendLine, Ask, EditFile, ErrorSaid, Fail, Flood, Fork, Hang, Hostile, Lines, RunCommand, Say,
+    SwitchMode, Tool, UsageSaid, Verdicts, WaitFor, WriteFile,
 };
 use serde::Deserialize;
 use serde_json::Value as Json;
@@ -114,6 +114,8 @@ impl Numbers {
 pub(super) enum Act {
     /// Says a text, in pieces.
     Say(Say),
+    /// Says numbered lines with the time of each, at an even pace.
+    Lines(Lines),
     /// Thinks aloud.
     Think(String),
     /// Says a value as a fenced `json` block. Whatever in it has a `file` and a `quote` is looked up first: it gets
