@@ -53,6 +53,16 @@ words! {
 }
 
 words! {
+    /// What a step's tasks may do to the copy they work in.
+    StepAccess {
+        /// Nothing is written: enforced, not asked for.
+        Read = "read",
+        /// Its own copy is written.
+        Write = "write",
+    }
+}
+
+words! {
     /// How much work to make of a run.
     Size {
         /// The quick look.
@@ -194,6 +204,8 @@ pub struct ManifestStep {
     pub label: String,
     /// What doing it means.
     pub kind: StepKind,
+    /// What its tasks may do to their copy; null in a run from before this was kept.
+    pub access: Option<StepAccess>,
 }
 
 /// A step instance.

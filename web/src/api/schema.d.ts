@@ -134,7 +134,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Gives the page of a session a new token; the one before no longer holds. */
+        /**
+         * Gives the page of a session a new token for the one that it has, which no longer holds. The cookie alone is not
+         *     enough: a page keeps its token in the storage of its origin, which other ports do not see.
+         */
         get: operations["renew"];
         put?: never;
         /** Exchanges a code for a session: its cookie comes with the answer. */
@@ -192,6 +195,27 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/port": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Opens a loopback port for browsers, or says which is open already. Only over the socket. It is opened again after a
+         *     restart, until it is closed.
+         */
+        post: operations["open"];
+        /** Closes the loopback port and ends every session of a browser. Only over the socket. */
+        delete: operations["close"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1173,6 +1197,7 @@ export interface components {
             label: string;
             /** @description What doing it means. */
             kind: components["schemas"]["StepKind"];
+            access?: components["schemas"]["StepAccess"] | null;
         };
         /** @description A message of an agent is whole. */
         MessageComplete: {
@@ -1533,6 +1558,26 @@ export interface components {
             /** @description Give this as `cursor` to get the next page; null on the last one. */
             next?: string | null;
         };
+        /** @description The loopback port of a daemon. */
+        Port: {
+            /**
+             * Format: int32
+             * @description Its number, at 127.0.0.1.
+             */
+            number: number;
+            /** @description Whether the daemon listens there. When not, somebody asked for it once and it could not be opened again. */
+            is_open: boolean;
+            /** @description Why it is not open, for people. */
+            detail?: string;
+        };
+        /** @description Which port to open. */
+        PortAsk: {
+            /**
+             * Format: int32
+             * @description This one; unless said, the one that was open before, else any that is free.
+             */
+            number?: number;
+        };
         /** @description Which agents to probe. */
         ProbeAsk: {
             /** @description Their names; all when empty. */
@@ -1795,6 +1840,8 @@ export interface components {
              * @description The position of the last event: a feed that begins after it misses nothing.
              */
             position: number;
+            /** @description The loopback port, when somebody asked for one. */
+            port?: components["schemas"]["Port"];
         };
         /** @description A change of a unit's status. */
         StatusChange: {
@@ -1858,6 +1905,11 @@ export interface components {
             /** @description When it ended. */
             ended_at?: string | null;
         };
+        /**
+         * @description What a step's tasks may do to the copy they work in.
+         * @enum {string}
+         */
+        StepAccess: "read" | "write";
         /**
          * @description What doing a step means.
          * @enum {string}
@@ -2689,6 +2741,88 @@ export interface operations {
                 content: {
                     "application/json": Record<string, never>;
                 };
+            };
+            /** @description It was not done, and trying again as it is changes nothing. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was not done. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters. The same key with the same request gets the same answer, and is done once; with another request it is refused with 409. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PortAsk"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Port"];
+                };
+            };
+            /** @description It was not done, and trying again as it is changes nothing. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was not done. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    close: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 128 printable ASCII characters. The same key with the same request gets the same answer, and is done once; with another request it is refused with 409. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description It was not done, and trying again as it is changes nothing. */
             "4XX": {

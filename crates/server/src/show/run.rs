@@ -57,6 +57,7 @@ fn manifest_step(step: &ManifestStep) -> Result<api::ManifestStep, String> {
         step_id: step.id.clone(),
         label: step.title.clone(),
         kind: read(&step.kind)?,
+        access: step.access.as_deref().map(read).transpose()?,
     })
 }
 

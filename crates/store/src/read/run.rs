@@ -64,6 +64,9 @@ pub struct ManifestStep {
     pub title: String,
     /// `agent`, `command`, `fold`, `merge` or `approval`.
     pub kind: String,
+    /// `read` or `write`; none in a run from before this was kept.
+    #[serde(default)]
+    pub access: Option<String>,
 }
 
 /// What tasks used.

@@ -1,7 +1,7 @@
 //! The rows of runs.
 
 use super::{RunScene, attention, int, step, task};
-use crate::record::{Fitted, SizeWord, StepKindWord, Word, fit_text, plain};
+use crate::record::{AccessWord, Fitted, SizeWord, StepKindWord, Word, fit_text, plain};
 use domain::{Plan, RunEvent, RunInput, RunStarted, Usage};
 use rusqlite::params;
 use serde_json::{Map, Value as Json, json};
@@ -131,7 +131,9 @@ fn input_json(input: &RunInput) -> Json {
 
 fn manifest(plan: &Plan) -> Json {
     let steps = plan.steps.iter().map(|step| {
-        json!({"id": step.id.as_str(), "title": step.title, "kind": StepKindWord::from(step.kind).word()})
+        let kind = StepKindWord::from(step.kind).word();
+        let access = AccessWord::from(step.access).word();
+        json!({"id": step.id.as_str(), "title": step.title, "kind": kind, "access": access})
     });
     Json::Array(steps.collect())
 }
