@@ -1,13 +1,14 @@
 //! Routes, live feed and guard: translates what the rooms below know into the outside vocabulary.
 //!
 //! Owns: who may ask (`guard`), what can be asked (`routes`), how answers read (`show`, `reply`), what happens as it
-//! happens (`feed`), and where it listens (`listen`).
+//! happens (`feed`), the files of the page (`page`), and where it listens (`listen`).
 //! Leaves out: what may happen (`domain`), and carrying it out (`engine`).
 
 mod app;
 mod feed;
 mod guard;
 mod listen;
+mod page;
 mod ports;
 mod reply;
 #[expect(

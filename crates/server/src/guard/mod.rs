@@ -17,6 +17,7 @@ pub(crate) use session::{SESSION_MS, Sessions, cookie_name};
 pub use stance::{Peer, Stance};
 
 use crate::App;
+use crate::page;
 use crate::reply::{BODY_BYTES_MAX, Refused, too_large};
 use api::{PAGE_TOKEN_HEADER, Problem};
 use axum::extract::{Request, State};
@@ -25,6 +26,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
 
+const LOGIN: &str = "/api/login";
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Who asks, once the guard let them in.
@@ -39,7 +41,7 @@ pub(crate) enum Caller {
         /// Which session.
         session: String,
     },
-    /// Anybody, at the one route where a login begins.
+    /// Anybody, at the files of the page and at the one route where a login begins.
     Stranger,
 }
 
@@ -79,7 +81,7 @@ fn admit(app: &App, request: &Request) -> Result<Caller, Refused> {
     };
     check_host(peer, request)?;
     check_origin(peer, headers)?;
-    check_fetch_site(headers, request.method())?;
+    check_fetch_site(request)?;
     match peer {
         Peer::Unix { uid } if *uid == rustix::process::geteuid().as_raw() => Ok(Caller::Socket),
         Peer::Unix { .. } => Err(refuse(403, "foreign_user", "the socket answers its owner only")),
@@ -148,16 +150,35 @@ fn check_origin(peer: &Peer, headers: &HeaderMap) -> Result<(), Refused> {
     }
 }
 
-fn check_fetch_site(headers: &HeaderMap, method: &Method) -> Result<(), Refused> {
+fn check_fetch_site(request: &Request) -> Result<(), Refused> {
+    let headers = request.headers();
     if !headers.contains_key(FETCH_SITE) {
         return Ok(());
     }
     match only(headers, FETCH_SITE) {
         Some("same-origin") => Ok(()),
         // Somebody typed the address: that changes nothing.
-        Some("none") if *method == Method::GET => Ok(()),
+        Some("none") if is_read(request.method()) => Ok(()),
+        // Somebody clicked on a link to the page: that shows them the page, and tells the site with the link nothing.
+        Some("same-site" | "cross-site") if is_click(headers) && is_page(request, page::is_document) => {
+            Ok(())
+        }
         Some(_) | None => Err(refuse(403, "foreign_site", "the request comes from another site")),
     }
+}
+
+/// A browser's own word that a person went there, in a tab and not in a frame.
+fn is_click(headers: &HeaderMap) -> bool {
+    let says = |name, value| only(headers, HeaderName::from_static(name)) == Some(value);
+    says("sec-fetch-mode", "navigate") && says("sec-fetch-dest", "document") && says("sec-fetch-user", "?1")
+}
+
+fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+fn is_page(request: &Request, part: fn(&Request) -> bool) -> bool {
+    is_read(request.method()) && part(request)
 }
 
 fn authenticate(app: &App, stance: &Stance, request: &Request) -> Result<Caller, Refused> {
@@ -171,17 +192,22 @@ fn authenticate(app: &App, stance: &Stance, request: &Request) -> Result<Caller,
             Err(unknown())
         };
     }
+    // Whatever cookie comes along: an old one must not keep anybody from the page that tells them to log in.
+    if is_page(request, page::is_file) {
+        return Ok(Caller::Stranger);
+    }
     if let Some(cookie) = session::cookie(headers, stance.port()) {
         return by_cookie(app, cookie, request);
     }
-    if request.method() == Method::POST && request.uri().path() == "/api/login" {
+    if request.method() == Method::POST && request.uri().path() == LOGIN {
         return Ok(Caller::Stranger);
     }
     Err(unknown())
 }
 
-/// Cookies do not tell ports apart and come along by themselves, so they are not enough to change anything: only a page
-/// that could read our answer has the page token. A WebSocket is a change in this sense, and there the Origin decides.
+/// Cookies do not tell ports apart and come along by themselves: whatever else the person opens at this host is given
+/// ours, the preview that an agent serves for instance. So a cookie is not enough to change anything, nor to get the
+/// token that changes need: only the page that logged in has it. With a WebSocket the Origin decides.
 fn by_cookie(app: &App, cookie: &str, request: &Request) -> Result<Caller, Refused> {
     let headers = request.headers();
     let now = app.now();
@@ -203,16 +229,15 @@ fn by_cookie(app: &App, cookie: &str, request: &Request) -> Result<Caller, Refus
             "a page's WebSocket says where it comes from",
         ));
     }
-    let is_safe = *request.method() == Method::GET;
+    let is_safe = *request.method() == Method::GET && request.uri().path() != LOGIN;
     let token = only(headers, HeaderName::from_static(PAGE_TOKEN_HEADER));
     if is_safe || token.is_some_and(|token| session.page.is(token)) {
         Ok(Caller::Page { session: session.id })
     } else {
-        Err(refuse(
-            403,
-            "page_token_missing",
-            "a change needs the page's own token",
-        ))
+        Err(
+            refuse(403, "page_token_missing", "this needs the page's own token")
+                .hint("a page that lost its token logs in again; `partita ui` gives a code"),
+        )
     }
 }
 

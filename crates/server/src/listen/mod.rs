@@ -11,12 +11,12 @@ pub(crate) use port::{Port, PortRefused};
 
 use crate::guard::{Peer, Stance, Token};
 use crate::{App, router};
+pub(crate) use line::Hangup;
+use line::Line;
+use port::{OpenPort, PortKeeper};
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use line::Line;
-pub(crate) use line::Hangup;
-use port::{OpenPort, PortKeeper};
 use std::time::Duration;
 use task::is_of_a_task;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};

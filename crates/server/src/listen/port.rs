@@ -74,7 +74,12 @@ impl Port {
     ) -> Result<T, PortRefused> {
         let (answer, answered) = oneshot::channel();
         // Without a server nobody takes it, and the queue would only fill.
-        if self.keeper.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+        if self
+            .keeper
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_some()
+        {
             return Err(PortRefused::NotServing);
         }
         let sent = self.asks.send(ask(answer)).await;
@@ -108,7 +113,12 @@ pub(super) struct PortKeeper {
 impl PortKeeper {
     /// None when another server keeps the port already.
     pub(super) fn of(app: &App) -> Option<Self> {
-        let asks = app.port.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let asks = app
+            .port
+            .keeper
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         asks.map(|asks| Self {
             app: app.clone(),
             asks,
@@ -117,7 +127,12 @@ impl PortKeeper {
     }
 
     /// Serves what was given at the start. Sessions that belong to another port end.
-    pub(super) async fn adopt(&mut self, server: &Arc<Server>, tcp: TcpListener, token: Token) -> io::Result<()> {
+    pub(super) async fn adopt(
+        &mut self,
+        server: &Arc<Server>,
+        tcp: TcpListener,
+        token: Token,
+    ) -> io::Result<()> {
         let number = tcp.local_addr()?.port();
         if self.app.sessions.port().is_some_and(|port| port != number) {
             self.end_sessions().await;

@@ -81,7 +81,8 @@ pub(super) async fn begin(
     Ok(with_cookie(body.into_response(), &cookie))
 }
 
-/// Gives the page of a session a new token; the one before no longer holds.
+/// Gives the page of a session a new token for the one that it has, which no longer holds. The cookie alone is not
+/// enough: a page keeps its token in the storage of its origin, which other ports do not see.
 #[utoipa::path(get, path = "/api/login", tag = "login", responses((status = 200, body = Login), Refused))]
 pub(super) async fn renew(
     State(app): State<App>,
@@ -133,10 +134,8 @@ fn not_kept(error: std::io::Error) -> Refused {
         "the end is not kept",
         "cannot end the session for good",
     );
-    Refused::from(problem.because(format!(
-        "it has ended, and a restart may bring it back: {error}"
-    )))
-    .hint("make the home writable, then run `partita ui --close`")
+    Refused::from(problem.because(format!("it has ended, and a restart may bring it back: {error}")))
+        .hint("make the home writable, then run `partita ui --close`")
 }
 
 fn no_session() -> Refused {

@@ -19,6 +19,7 @@ mod work_units;
 
 use crate::App;
 use crate::guard::guard;
+use crate::page;
 use crate::reply::{Refused, remember};
 use api::Problem;
 use axum::Router;
@@ -89,7 +90,7 @@ fn all() -> OpenApiRouter<App> {
 /// All routes behind the guard.
 pub fn router(app: App) -> Router {
     let (router, _) = all().split_for_parts();
-    router
+    page::add_to(router)
         .fallback(nothing_there)
         .method_not_allowed_fallback(not_that_way)
         .layer(from_fn_with_state(app.clone(), remember))
@@ -127,6 +128,14 @@ pub struct Route {
     pub path: String,
 }
 
+impl Route {
+    /// Whether it is a file of the page, which nobody has to log in for.
+    #[must_use]
+    pub fn is_of_page(&self) -> bool {
+        page::paths().contains(&self.path)
+    }
+}
+
 /// All routes, read off the router itself.
 #[must_use]
 pub fn routes() -> Vec<Route> {
@@ -146,6 +155,8 @@ pub fn routes() -> Vec<Route> {
             path: path.clone(),
         }));
     }
+    // The page is no part of the document, and a route like any other.
+    routes.extend(page::paths().into_iter().map(|path| Route { method: "GET", path }));
     routes.sort();
     routes
 }

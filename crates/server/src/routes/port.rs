@@ -66,21 +66,22 @@ fn refused(why: PortRefused) -> Refused {
             .because(format!("the daemon listens on 127.0.0.1:{number} already"))
             .hint("`partita ui` uses that one; `partita ui --close` closes it")
             .into(),
-        PortRefused::Taken(number, error) => {
-            Problem::new(409, "port_taken", "the port cannot be had", format!("{WHAT} {number}"))
-                .because(error.to_string())
-                .hint("choose another one, or none: `partita ui` finds one that is free")
-                .into()
-        }
+        PortRefused::Taken(number, error) => Problem::new(
+            409,
+            "port_taken",
+            "the port cannot be had",
+            format!("{WHAT} {number}"),
+        )
+        .because(error.to_string())
+        .hint("choose another one, or none: `partita ui` finds one that is free")
+        .into(),
         PortRefused::NotKept(error) => Problem::new(
             500,
             "end_not_kept",
             "the end is not kept",
             "cannot close the port for good",
         )
-        .because(format!(
-            "it is closed, and a restart may open it again: {error}"
-        ))
+        .because(format!("it is closed, and a restart may open it again: {error}"))
         .hint("make the home writable, then try again")
         .into(),
         PortRefused::NotServing => Problem::new(503, "not_serving", "nobody listens", WHAT)

@@ -93,6 +93,10 @@ async fn a_01_without_the_token_nothing_is_answered() {
                 .send_tcp(with(&route, header::AUTHORIZATION, value.as_deref()))
                 .await;
             assert_sealed(&reply);
+            if route.is_of_page() && value.is_none() {
+                assert_eq!(reply.status, 200, "{route:?}");
+                continue;
+            }
             if is_login {
                 // The one open door takes a code, and there is none here.
                 reply.refused(415, "not_json");

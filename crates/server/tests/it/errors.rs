@@ -9,7 +9,7 @@ use serde_json::json;
 async fn s3_31_every_error_is_a_problem_document() {
     let world = World::new().await;
     world.get("/api/nothing").await.refused(404, "not_found");
-    world.get("/").await.refused(404, "not_found");
+    world.get("/elsewhere").await.refused(404, "not_found");
     world.get("/api/runs/nobody").await.refused(404, "unknown_run");
     world.get("/api/tasks/nobody").await.refused(404, "not_found");
     world

@@ -106,8 +106,13 @@ async fn a_06_a_session_reads_and_only_its_page_changes() {
     assert_eq!(world.position().await, 0);
     assert_eq!(world.send_tcp(on(&page, create(), true)).await.status, 201);
 
-    let renewed = world
+    // What has the cookie alone, as every other port of this host may, gets no token for it.
+    world
         .send_tcp(on(&page, from_page("GET", "/api/login", None), false))
+        .await
+        .refused(403, "page_token_missing");
+    let renewed = world
+        .send_tcp(on(&page, from_page("GET", "/api/login", None), true))
         .await
         .json();
     let next = Page {
