@@ -15,7 +15,6 @@ mod page;
 mod repeated;
 mod runs;
 mod socket;
-mod stalled;
 mod status;
 mod websocket;
 mod work_units;
