@@ -3,7 +3,7 @@
 //! Owns: the port's implementation: what is put together for a task, and the errors that say what is missing.
 //! Leaves out: each of the parts.
 
-use crate::account::Accounts;
+use crate::account::{Accounts, Logins};
 use crate::confined::{Ended, Errand, Limits, run};
 use crate::descriptor::{Catalog, Descriptor};
 use crate::harness::Task;
@@ -14,6 +14,7 @@ use crate::process::end_leftover;
 use crate::sandbox::{InForce, Policy, Program, probe};
 use crate::spawner::Spawner;
 use domain::{Access, Name, Network, ProcessIdentity, RunId, TaskId};
+use engine::faults::{Control, is_off};
 use engine::ports::{Agents, BeginError, Begun, Clock, Later, WorkOrder};
 use std::collections::BTreeMap;
 use std::io;
@@ -71,6 +72,7 @@ pub struct Fleet {
     pub(crate) in_force: InForce,
     pub(crate) spawner: Spawner,
     pub(crate) accounts: Accounts,
+    pub(crate) logins: Arc<Logins>,
     pub(crate) places: Whereabouts,
     pub(crate) starts: Arc<Semaphore>,
 }
@@ -121,11 +123,13 @@ impl Fleet {
         let in_force = probed.map_err(FleetError::Unenforceable)?;
         let (accounts, places) = (config.accounts(), config.places());
         let starts = Arc::new(Semaphore::new(STARTS_AT_ONCE));
+        let logins = Arc::new(Logins::new(Arc::clone(&config.clock)));
         Ok(Self {
             config,
             in_force,
             spawner,
             accounts,
+            logins,
             places,
             starts,
         })
@@ -231,6 +235,9 @@ impl Agents for Fleet {
 
     fn end_leftover(&self, task: TaskId, process: Option<ProcessIdentity>) -> Later<'_, ()> {
         Box::pin(async move {
+            if is_off(Control::LeftoversEnded) {
+                return;
+            }
             let ending = tokio::task::spawn_blocking(move || end_leftover(task, process.as_ref()));
             if let Err(error) = ending.await {
                 tracing::error!(%task, %error, "what is left of a task was not looked for");

@@ -12,6 +12,7 @@ use crate::record::Record;
 use crate::refs::{self, Move};
 use crate::tamper;
 use domain::{Change, RunId, TaskId};
+use engine::faults::{Control, is_off};
 use engine::ports::{
     AdvanceSpec, Base, Later, MergeOutcome, MergeSpec, Place, PlaceSpec, WorkspaceError, Workspaces,
 };
@@ -239,16 +240,20 @@ impl Places {
         if now.as_ref() == Some(&to) {
             return Ok(());
         }
-        if now != from {
+        let is_compared = !is_off(Control::BranchCompared);
+        if now != from && is_compared {
             return Err(WorkspaceError::BranchMoved { branch });
         }
-        if let Some(checkout) = self.checkout_of(&project, &name).await? {
+        if let Some(checkout) = self.checkout_of(&project, &name).await?
+            && !is_off(Control::CheckoutRespected)
+        {
             let words = "moving it would make that checkout look changed; check out another branch there";
             return Err(failed(format!(
                 "branch `{branch}` is checked out in {checkout}: {words}"
             )));
         }
         let change = match from {
+            _ if !is_compared => Move::Set { name, to },
             None => Move::Create { name, to },
             Some(from) => Move::Advance { name, from, to },
         };

@@ -2,6 +2,7 @@
 //! between.
 
 use domain::{ChatId, TaskId};
+use engine::faults::{Control, is_off};
 use engine::ports::{Entry, EntryKind, Transcripts};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -51,8 +52,9 @@ impl Sink {
     /// Takes an entry.
     pub(crate) fn take(&mut self, kind: EntryKind) {
         let size = size(&kind);
-        if self.tail.is_empty() && !self.has_cut && size <= self.head_left {
-            self.head_left -= size;
+        let fits = size <= self.head_left || is_off(Control::OutputCap);
+        if self.tail.is_empty() && !self.has_cut && fits {
+            self.head_left = self.head_left.saturating_sub(size);
             self.pass(kind);
             return;
         }

@@ -4,10 +4,12 @@ use super::clocks::{Clocks, Phase, Why};
 use super::ending;
 use super::lines::{Line, Lines};
 use super::sink::Sink;
+use crate::account::Turn;
 use crate::dialect::{Dialect, Outcome, Step, TurnEnd};
 use crate::shim::wire::Report;
 use crate::spawner::{Guard, Pipes};
 use domain::Value;
+use engine::faults::{Control, is_off};
 use engine::ports::{Clock, EntryKind, Later, OutputCheck};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -36,6 +38,8 @@ pub(super) struct Talk<'a> {
     pub(super) repairs: u32,
     pub(super) session: Option<String>,
     pub(super) permit: Option<OwnedSemaphorePermit>,
+    /// Given back when the agent has shown that its login does.
+    pub(super) turn: Option<Turn>,
     pub(super) is_abandoned: bool,
     input: Option<mpsc::Sender<String>>,
     stopped: Option<Why>,
@@ -74,6 +78,7 @@ impl<'a> Talk<'a> {
             repairs: 0,
             session: None,
             permit: None,
+            turn: None,
             is_abandoned: false,
             input: None,
             stopped: None,
@@ -226,7 +231,12 @@ impl<'a> Talk<'a> {
         for step in steps {
             match step {
                 Step::Send(text) => self.send(text),
-                Step::Entry(kind) => self.sink.take(kind),
+                Step::Entry(kind) => {
+                    if shows_a_login(&kind) {
+                        self.turn = None;
+                    }
+                    self.sink.take(kind);
+                }
                 Step::SessionId(id) => self.session = Some(id),
                 Step::CloseStdin => self.input = None,
                 Step::TurnEnded(end) => self.turn_ended(end, guard),
@@ -291,7 +301,7 @@ impl<'a> Talk<'a> {
                 }
             }
             Phase::Interrupted | Phase::Closing if self.clocks.is_due() => self.terminate(guard),
-            Phase::Terminating if self.clocks.is_due() => {
+            Phase::Terminating if self.clocks.is_due() && !is_off(Control::KillAfterGrace) => {
                 self.clocks.go(Phase::Killed);
                 guard.kill();
             }
@@ -302,5 +312,16 @@ impl<'a> Talk<'a> {
             Phase::Interrupted | Phase::Closing | Phase::Terminating | Phase::Killed => {}
         }
         false
+    }
+}
+
+/// Whether only an agent whose provider answered it says that.
+fn shows_a_login(kind: &EntryKind) -> bool {
+    match kind {
+        EntryKind::Text(_)
+        | EntryKind::Thought(_)
+        | EntryKind::Tool { .. }
+        | EntryKind::Permission { .. } => true,
+        EntryKind::Notice(_) | EntryKind::Raw(_) | EntryKind::Prompt(_) | EntryKind::MessageEnd => false,
     }
 }

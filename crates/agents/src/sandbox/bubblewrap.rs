@@ -2,6 +2,7 @@
 
 use super::{PROTECTED_FILES, PROTECTED_FOLDERS, PROTECTED_GIT, Policy, system};
 use domain::{Access, Network};
+use engine::faults::{Control, is_off};
 use std::path::{Path, PathBuf};
 
 /// A command line in the making.
@@ -141,7 +142,10 @@ fn kind(path: &Path) -> Kind {
 
 fn begin(bubblewrap: &Path) -> Line {
     let mut line = Line(vec![bubblewrap.to_string_lossy().into_owned()]);
-    line.flags(["--die-with-parent", "--new-session"]);
+    if !is_off(Control::DieWithParent) {
+        line.flags(["--die-with-parent"]);
+    }
+    line.flags(["--new-session"]);
     line
 }
 

@@ -19,6 +19,7 @@ pub(crate) use watched::Watched;
 
 use crate::shim::wire::{Launch, Order};
 use domain::{Access, Network};
+use engine::faults::{Control, is_off};
 use std::path::PathBuf;
 
 /// Configuration of agents and editors inside a working copy: what it says is executed by the next who opens it.
@@ -81,7 +82,7 @@ pub(crate) fn order(policy: &Policy, bounds: &Bounds, program: Program, guard: u
     };
     let rules = (bounds.sandbox == Sandbox::Landlock).then(|| rules::rules(policy));
     let launch = (wrapper.is_empty() || rules.is_some()).then(|| Launch {
-        guard: wrapper.is_empty().then_some(guard),
+        guard: (wrapper.is_empty() && !is_off(Control::DeathSignal)).then_some(guard),
         rules,
     });
     let mut environment = program.environment;
@@ -95,6 +96,7 @@ pub(crate) fn order(policy: &Policy, bounds: &Bounds, program: Program, guard: u
         files_max: FILES_MAX,
         // Counted over everything the user runs; the superuser is not held by it and has it for services.
         processes_max: (!rustix::process::geteuid().is_root()).then_some(PROCESSES_MAX),
+        is_left_alone: is_off(Control::GuardEnds),
     }
 }
 

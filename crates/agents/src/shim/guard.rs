@@ -51,7 +51,7 @@ fn serve(order: &Order, fds: [OwnedFd; 3], control: &mut UnixStream) -> Report {
     if let Some(processes_max) = order.processes_max {
         limit(Resource::Nproc, processes_max);
     }
-    let started = start(order, fds).and_then(|child| watch(&child, !order.wrapper.is_empty(), control));
+    let started = start(order, fds).and_then(|child| watch(&child, order, control));
     end_all();
     match started {
         Ok(WaitEnd::Status(status)) => report(status, !order.wrapper.is_empty()),
@@ -114,7 +114,8 @@ enum WaitEnd {
 }
 
 /// Waits for the child's end, doing what the control socket says meanwhile. The tick reaps what was adopted.
-fn watch(child: &Child, is_wrapped: bool, control: &mut UnixStream) -> io::Result<WaitEnd> {
+fn watch(child: &Child, order: &Order, control: &mut UnixStream) -> io::Result<WaitEnd> {
+    let is_wrapped = !order.wrapper.is_empty();
     let held = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
     let mut orphaned: Option<Instant> = None;
     loop {
@@ -155,10 +156,23 @@ fn watch(child: &Child, is_wrapped: bool, control: &mut UnixStream) -> io::Resul
             Ok(1) if word[0] == TERMINATE => terminate(child.id(), is_wrapped),
             Ok(1) if word[0] == KILL => return Ok(WaitEnd::Killed),
             Ok(1) => {}
+            Ok(_) | Err(_) if order.is_left_alone => return reap_at_last(child.id()),
             Ok(_) | Err(_) => {
                 orphaned = Some(Instant::now());
                 terminate(child.id(), is_wrapped);
             }
+        }
+    }
+}
+
+/// Waits for the child, whoever else is there.
+fn reap_at_last(child: u32) -> io::Result<WaitEnd> {
+    loop {
+        match wait(WaitOptions::empty())? {
+            Some((pid, status)) if pid.as_raw_nonzero().get().unsigned_abs() == child => {
+                return Ok(WaitEnd::Status(status));
+            }
+            Some(_) | None => {}
         }
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Order {
     pub(crate) files_max: u64,
     /// Processes of this user at most, where that makes sense.
     pub(crate) processes_max: Option<u64>,
+    /// Goes on when the daemon is gone. Only a test that turns off what prevents it says so.
+    pub(crate) is_left_alone: bool,
 }
 
 /// What the launch stage does to itself.

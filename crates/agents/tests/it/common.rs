@@ -16,7 +16,15 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) const BWRAP: &str = "[sandbox]\nmode = 'bwrap'\n";
 pub(crate) const LANDLOCK: &str = "[sandbox]\nmode = 'landlock'\ncontainment = 'shim'\n";
 pub(crate) const NOTHING: &str = "[sandbox]\nmode = 'none'\ncontainment = 'shim'\n";
+/// A process namespace that hides nothing, and Landlock in it.
+const NAMESPACE: &str = "[sandbox]\nmode = 'landlock'\ncontainment = 'bwrap'\n";
 pub(crate) const MODES: [(&str, &str); 2] = [("bwrap", BWRAP), ("shim+landlock", LANDLOCK)];
+/// Every way of keeping processes together.
+pub(crate) const ALL_MODES: [(&str, &str); 3] = [
+    ("bwrap", BWRAP),
+    ("bwrap+landlock", NAMESPACE),
+    ("shim+landlock", LANDLOCK),
+];
 
 pub(crate) struct StillClock;
 
@@ -228,7 +236,40 @@ pub(crate) fn left_after(pids: &[u32], limit: Duration) -> Vec<u32> {
     pids.iter().filter(|pid| !ends_in_time(pid)).copied().collect()
 }
 
-/// A duration in seconds that no other process sleeps for, to be found again by.
+/// A duration in seconds that no other process sleeps for, to be found again by. Whoever still sleeps for it when the
+/// test is over is killed: a test that fails must not leave anybody behind either.
+pub(crate) struct Token(String);
+
+impl Token {
+    pub(crate) fn new() -> Self {
+        Self(token())
+    }
+}
+
+impl std::ops::Deref for Token {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        for pid in alive(&self.0) {
+            let pid = rustix::process::Pid::from_raw(pid.cast_signed()).unwrap();
+            let _gone = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+/// The same as plain text, where nothing can be left behind.
 pub(crate) fn token() -> String {
     static SERIAL: AtomicU32 = AtomicU32::new(1);
     format!(
@@ -236,4 +277,32 @@ pub(crate) fn token() -> String {
         std::process::id(),
         SERIAL.fetch_add(1, Ordering::Relaxed)
     )
+}
+
+/// Processes that sleep for a duration which begins with the token.
+pub(crate) fn sleepers(token: &str) -> Vec<u32> {
+    let sleeps = |pid: &u32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let word = line.strip_prefix(b"sleep\0").unwrap_or_default();
+        word.starts_with(token.as_bytes())
+    };
+    alive(token).into_iter().filter(sleeps).collect()
+}
+
+/// Looks until something is so, with a limit: there is nothing to be told by.
+pub(crate) fn until(mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "not within {PATIENCE:?}");
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+}
+
+/// How often something is done: usually, and in a soak.
+pub(crate) fn rounds(usually: u32, in_a_soak: u32) -> u32 {
+    if std::env::var_os("PARTITA_SOAK").is_some() {
+        in_a_soak
+    } else {
+        usually
+    }
 }

@@ -1,51 +1,96 @@
 //! Nothing survives its task, whatever it does, and nobody else is hurt.
 
 use crate::common::*;
+use cases::Case;
 use domain::{Ending, ProcessIdentity};
 use engine::ports::Agents;
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-/// Leaves a plain child, one in its own session, one twice forked, and one that ignores the request to end.
-fn brood(token: &str) -> String {
+/// Leaves ten children: seven plain ones, two in sessions of their own, one that ignores the request to end.
+fn ten(token: &str) -> String {
     format!(
-        "sleep {token} & setsid sleep {token} & (setsid sh -c 'sleep {token} & exit' &)
-         sh -c 'trap \"\" TERM; sleep {token}; sleep {token}' &
-         until [ $(grep -lasP '^sleep\\x00{token}' /proc/[0-9]*/cmdline | wc -l) -ge 4 ]; do :; done; echo brooded\n"
+        "for child in 1 2 3 4 5 6 7; do sleep {token} & done
+         setsid sleep {token} & setsid sleep {token} &
+         (trap '' TERM; exec sleep {token}) &
+         until [ -e go ]; do sleep 0.02; done; echo left\n"
     )
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f_31_what_a_task_leaves_behind_is_gone_with_it() {
-    for (mode, config) in MODES {
+    let mut case = Case::open("F-31");
+    for (mode, config) in ALL_MODES {
         let world = World::new(config).await;
-        let token = token();
-        let end = world.run(world.command(&brood(&token))).await;
-        assert_eq!(said(&end), "brooded", "{mode}");
+        let token = Token::new();
+        let begun = world.fleet.begin(world.command(&ten(&token))).await.unwrap();
+        let running = tokio::spawn(begun.running.finish(Box::pin(std::future::pending())));
+        until(|| sleepers(&token).len() == 10);
+        let children = sleepers(&token);
+        case.tried_times(10);
+        std::fs::write(world.place().join("go"), "").unwrap();
+        let end = within(running).await.unwrap();
+        assert_eq!(said(&end), "left", "{mode}");
+        case.hit_times(10);
+        let ended = Instant::now();
+        let left = left_after(&children, Duration::from_secs(7));
+        println!(
+            "{mode}: {} children gone after {:?}",
+            children.len(),
+            ended.elapsed()
+        );
+        assert_eq!(left, [0_u32; 0], "{mode}");
+        // Not even as a corpse that nobody took note of.
+        let corpses = |pid: &&u32| std::fs::exists(format!("/proc/{pid}")).unwrap();
+        assert_eq!(children.iter().filter(corpses).count(), 0, "{mode}");
         assert_eq!(alive(&token), [0_u32; 0], "{mode}");
     }
+    case.pass(30);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f_32_a_task_that_ignores_the_request_to_end_is_killed() {
-    for (mode, config) in MODES {
-        let world = World::new(&format!("{config}[agents.command]\nend = {{ grace_ms = 200 }}\n")).await;
-        let token = token();
-        let script = format!("trap '' TERM; echo ready; sleep {token}; sleep {token}; sleep {token}");
+    const GRACE: Duration = Duration::from_millis(1_500);
+    let mut case = Case::open("F-32");
+    for (mode, config) in ALL_MODES {
+        let grace_ms = GRACE.as_millis();
+        let world = World::new(&format!(
+            "{config}[agents.command]\nend = {{ grace_ms = {grace_ms} }}\n"
+        ))
+        .await;
+        let token = Token::new();
+        let script =
+            format!("trap 'echo asked' TERM; echo ready; while :; do sleep {token} & wait; echo again; done");
         let begun = world.fleet.begin(world.command(&script)).await.unwrap();
         let kept = world.kept.clone();
+        let asked = Arc::new(OnceLock::new());
+        let at = Arc::clone(&asked);
         let stop = Box::pin(async move {
             tokio::task::spawn_blocking(move || kept.wait_for("ready"))
                 .await
                 .unwrap();
+            at.set(Instant::now()).unwrap();
         });
-        let started = Instant::now();
+        case.tried();
         let end = within(begun.running.finish(stop)).await;
+        let took = asked.get().unwrap().elapsed();
+        // It heard the request, and went on.
+        assert!(
+            world.kept.raw().contains("asked"),
+            "{mode}: {:?}",
+            world.kept.all()
+        );
+        case.hit();
+        println!("{mode}: dead {took:?} after it was asked to end");
         assert_eq!(end.ending, Ending::Cancelled, "{mode}");
         assert_eq!(alive(&token), [0_u32; 0], "{mode}");
-        assert!(started.elapsed() < Duration::from_secs(20), "{mode}");
+        assert!(
+            took >= GRACE && took < GRACE + Duration::from_secs(1),
+            "{mode}: {took:?}"
+        );
     }
+    case.pass(3);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,71 +161,4 @@ async fn f_23_what_is_left_of_an_earlier_life_is_found_by_its_mark() {
     within(world.fleet.end_leftover(order.task, None)).await;
     left.wait().unwrap();
     assert_eq!(alive(&token), [0_u32; 0]);
-}
-
-const STAND_IN: &str = "PARTITA_TEST_STAND_IN";
-
-/// A daemon to be killed: runs only when another test starts this program for it.
-#[test]
-fn daemon_stand_in() {
-    let Ok(asked) = std::env::var(STAND_IN) else {
-        return;
-    };
-    let (mode, token) = asked.split_once(' ').unwrap();
-    let config = MODES.iter().find(|(name, _)| *name == mode).unwrap().1;
-    tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let world = World::new(config).await;
-        let scripts =
-            (0..3).map(|task| format!("{}echo again; sleep {token}", brood(&format!("{token}{task}"))));
-        let tasks = scripts.map(|script| world.command(&script));
-        let mut running = Vec::new();
-        for task in tasks {
-            let begun = world.fleet.begin(task).await.unwrap();
-            running.push(tokio::spawn(
-                begun.running.finish(Box::pin(std::future::pending())),
-            ));
-        }
-        let kept = world.kept.clone();
-        tokio::task::spawn_blocking(move || kept.wait_for_times("again", 3))
-            .await
-            .unwrap();
-        println!("ALL-BROODED {}", world.ground.path().display());
-        std::future::pending::<()>().await;
-    });
-}
-
-#[test]
-fn f_30_a_killed_daemon_takes_every_task_along() {
-    for (mode, _) in MODES {
-        for _ in 0..3 {
-            let token = token();
-            let mut daemon = Command::new(std::env::current_exe().unwrap())
-                .args(["--exact", "containment::daemon_stand_in", "--nocapture"])
-                .env(STAND_IN, format!("{mode} {token}"))
-                .stdout(Stdio::piped())
-                .spawn()
-                .unwrap();
-            let lines = BufReader::new(daemon.stdout.take().unwrap()).lines();
-            let ready = lines.map_while(Result::ok).find_map(|line| {
-                line.split_once("ALL-BROODED ")
-                    .map(|(_, ground)| ground.to_owned())
-            });
-            // The shell says that it began them, not that they are there.
-            let deadline = Instant::now() + PATIENCE;
-            let mut living = alive(&token);
-            while living.len() < 12 && Instant::now() < deadline {
-                std::thread::yield_now();
-                living = alive(&token);
-            }
-            daemon.kill().unwrap();
-            daemon.wait().unwrap();
-            let ground = ready.expect("the daemon's tasks are under way");
-            let killed = Instant::now();
-            assert!(living.len() >= 12, "{mode}: {living:?}");
-            assert_eq!(left_after(&living, Duration::from_secs(2)), [0_u32; 0], "{mode}");
-            println!("{mode}: {} gone in {:?}", living.len(), killed.elapsed());
-            assert_eq!(alive(&token), [0_u32; 0], "{mode}");
-            std::fs::remove_dir_all(ground).unwrap();
-        }
-    }
 }

@@ -9,5 +9,7 @@ mod accounts;
 mod common;
 mod containment;
 mod cost;
+mod endings;
+mod killed;
 mod output;
 mod sandbox;

@@ -190,6 +190,7 @@ async fn s4_21_without_a_sandbox_a_reader_is_refused_unless_the_user_said_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f_39_a_missing_agent_is_refused_before_anything_is_made() {
+    let mut case = cases::Case::open("F-39");
     let config = format!(
         "{BWRAP}[agents.gone]\ndialect = 'acp'\nprogram = 'no-such-agent'\ninstall = 'npm install it'\n\
          login = {{ is_free = true }}\n"
@@ -197,6 +198,7 @@ async fn f_39_a_missing_agent_is_refused_before_anything_is_made() {
     let world = World::new(&config).await;
     let mut order = world.command("x");
     order.agent = "gone".into();
+    case.tried();
     let wrong = world.fleet.ready(&order.agent, Access::Read).await.unwrap_err();
     let BeginError::Missing(said) = &wrong else {
         panic!("{wrong:?}")
@@ -211,6 +213,8 @@ async fn f_39_a_missing_agent_is_refused_before_anything_is_made() {
     );
     order.agent = "nobody".into();
     assert!(matches!(world.refusal(order).await, BeginError::Missing(_)));
+    case.hit();
+    case.pass(1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,6 +11,68 @@ super::point::list! {
         TreeReadOnly = "tree-read-only",
         /// A reader's tree is compared afterwards.
         TreeCompared = "tree-compared",
+        /// A guard that loses its daemon ends all that is below it.
+        GuardEnds = "guard-ends",
+        /// A sandbox, and all in it, dies with its guard.
+        DieWithParent = "die-with-parent",
+        /// An agent in no sandbox program dies with its guard.
+        DeathSignal = "death-signal",
+        /// What is left of an earlier life is ended before anything goes on.
+        LeftoversEnded = "leftovers-ended",
+        /// Who does not end when asked to is killed.
+        KillAfterGrace = "kill-after-grace",
+        /// A task has so much time.
+        WallClock = "wall-clock",
+        /// A task may be silent for so long.
+        SilenceClock = "silence-clock",
+        /// So much is kept of what a task says.
+        OutputCap = "output-cap",
+        /// A line is so long at most.
+        LineCap = "line-cap",
+        /// A lock that somebody alive could hold stays.
+        LiveLocksStay = "live-locks-stay",
+        /// Locks of a dead attempt go.
+        DeadLocksGo = "dead-locks-go",
+        /// A run's branch moves only from where the run left it.
+        BranchCompared = "branch-compared",
+        /// A branch that a person has checked out is not moved.
+        CheckoutRespected = "checkout-respected",
+        /// On a full disk the ballast is given up.
+        BallastReleased = "ballast-released",
+        /// An agent is asked for before anything is made for it.
+        AskedFirst = "asked-first",
+        /// The guard looks at how long a body is said to be.
+        GuardSize = "guard-size",
+        /// The guard compares the Host with a fixed list.
+        GuardHost = "guard-host",
+        /// The guard compares the Origin with a fixed list.
+        GuardOrigin = "guard-origin",
+        /// The guard refuses what another site makes a browser ask.
+        GuardSite = "guard-site",
+        /// Over TCP the guard wants a secret.
+        GuardLogin = "guard-login",
+        /// A page's change needs the page's own token.
+        PageToken = "page-token",
+        /// The socket answers its owner only.
+        PeerUser = "peer-user",
+        /// The socket's folder must be closed to others.
+        SocketFolder = "socket-folder",
+        /// A login's code holds once.
+        CodeOnce = "code-once",
+        /// A request under a key that was answered is not done again.
+        KeyRemembered = "key-remembered",
+        /// A question that was answered takes no second answer.
+        DecisionOnce = "decision-once",
+        /// A reader that does not keep up is let go.
+        SlowReaderClosed = "slow-reader-closed",
+        /// Secrets are taken out of what is kept and told.
+        Redaction = "redaction",
+        /// A change that holds a key is not taken.
+        KeysStayIn = "keys-stay-in",
+        /// Nothing that others wrote moves the terminal.
+        TerminalText = "terminal-text",
+        /// What a home holds is closed to others, whatever the umask.
+        PrivateFiles = "private-files",
     }
 }
 

@@ -1,19 +1,32 @@
 //! Stale locks, things moved by hand, a full disk (F-51, F-52, F-57), crowds (F-54) and gc (F-55).
 
 use super::{World, sh, task};
+use cases::Case;
 use domain::Access;
 use engine::ports::{WorkspaceError, Workspaces};
 use std::fs;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Every lock that git makes in a folder of its own, that of the configuration aside: there it is ours, and stays.
+const LOCKS: [&str; 5] = [
+    "index.lock",
+    "HEAD.lock",
+    "packed-refs.lock",
+    "refs/heads/work.lock",
+    "logs/HEAD.lock",
+];
 
 #[tokio::test]
 async fn f_51_dead_locks_of_a_place_go_and_held_ones_stay() {
+    let mut case = Case::open("F-51");
     let world = World::new().await;
     let place = world.writer("fix").await;
-    let lock = place.path.join(".git/index.lock");
     let mut held = 0;
-    for round in 0..10 {
+    for (round, name) in LOCKS.iter().cycle().take(20).enumerate() {
+        let lock = place.path.join(".git").join(name);
+        fs::create_dir_all(lock.parent().unwrap()).unwrap();
         fs::write(&lock, "").unwrap();
         let mut holder = Command::new("sleep");
         holder.arg("60").stdin(Stdio::null());
@@ -24,12 +37,16 @@ async fn f_51_dead_locks_of_a_place_go_and_held_ones_stay() {
             holder.current_dir(&place.path);
         }
         let mut holder = holder.spawn().unwrap();
-        for _ in 0..10 {
+        for _ in 0..5 {
+            case.tried();
             world.writer("fix").await;
             held += u32::from(lock.exists());
+            case.hit();
         }
         holder.kill().unwrap();
         holder.wait().unwrap();
+        case.tried();
+        let dead = Instant::now();
         // A child that another test has just forked holds all files for a moment.
         for _ in 0..20 {
             world.writer("fix").await;
@@ -37,13 +54,17 @@ async fn f_51_dead_locks_of_a_place_go_and_held_ones_stay() {
                 break;
             }
         }
-        assert!(!lock.exists(), "the holder is dead");
+        assert!(!lock.exists(), "{name}: the holder is dead");
+        assert!(dead.elapsed() < Duration::from_secs(1), "{name}: {:?}", dead.elapsed());
+        case.hit();
     }
     assert_eq!(held, 100);
+    case.pass(120);
 }
 
 #[tokio::test]
 async fn f_51_shared_locks_are_waited_for_then_named_and_never_removed() {
+    let mut case = Case::open("F-51");
     let world = World::new().await;
     let change = world.harvested("fix", "echo x >> a.txt").await;
     let advance = || {
@@ -57,44 +78,71 @@ async fn f_51_shared_locks_are_waited_for_then_named_and_never_removed() {
     let lock = world.project().join(".git/refs/heads/partita/s.lock");
     fs::create_dir_all(lock.parent().unwrap()).unwrap();
     fs::write(&lock, "").unwrap();
+    case.tried();
+    let asked = Instant::now();
     let said = advance().await.unwrap_err().to_string();
+    assert!(asked.elapsed() >= world.places.limits.lock_wait, "it was not waited for");
     assert!(said.contains("refs/heads/partita/s.lock"), "{said}");
     assert!(lock.exists());
+    case.hit();
 
     // One that goes away in time is only waited for.
     let going = lock.clone();
     let remover = std::thread::spawn(move || {
         let (_keep, wait) = std::sync::mpsc::channel::<()>();
-        let _ = wait.recv_timeout(std::time::Duration::from_millis(150));
+        let _ = wait.recv_timeout(Duration::from_millis(150));
         fs::remove_file(going).unwrap();
     });
+    case.tried();
     assert_eq!(advance().await, Ok(()));
     remover.join().unwrap();
+    case.hit();
 
     // HEAD.lock, index.lock and config.lock of the project are in nobody's way here.
     for name in ["HEAD.lock", "index.lock", "config.lock", "packed-refs.lock"] {
         let lock = world.project().join(".git").join(name);
         fs::write(&lock, "").unwrap();
+        case.tried();
         world.harvested(name, "echo y >> a.txt").await;
         assert!(lock.exists(), "{name}");
+        case.hit();
         fs::remove_file(lock).unwrap();
     }
+    // That of the packed refs is, where refs go away: said, with its name, and left alone.
+    sh(&world.project(), "git pack-refs --all");
+    let lock = world.project().join(".git/packed-refs.lock");
+    fs::write(&lock, "").unwrap();
+    case.tried();
+    let said = world.places.release(world.project(), super::RUN).await;
+    let said = said.unwrap_err().to_string();
+    assert!(said.contains("packed-refs.lock"), "{said}");
+    assert!(lock.exists());
+    case.hit();
+    fs::remove_file(lock).unwrap();
+    world.places.release(world.project(), super::RUN).await.unwrap();
+    case.pass(7);
 }
 
 #[tokio::test]
 async fn f_51_a_dead_lock_on_a_ref_of_ours_is_removed() {
     let world = World::new().await;
+    let mut case = Case::open("F-51");
     world.base().await;
     let pin = crate::names::place_ref(super::RUN, &domain::StepKey::only("fix"));
     let lock = world.project().join(".git").join(format!("{pin}.lock"));
     fs::create_dir_all(lock.parent().unwrap()).unwrap();
     fs::write(&lock, "").unwrap();
+    case.tried();
     world.writer("fix").await;
     world.verify();
+    case.hit();
+    case.pass(1);
 }
 
 #[tokio::test]
 async fn f_52_a_place_that_is_gone_is_said_and_made_again() {
+    let mut case = Case::open("F-52");
+    case.tried_times(4);
     let world = World::new().await;
     let place = world.writer("fix").await;
     let other = world.writer("other").await;
@@ -110,6 +158,7 @@ async fn f_52_a_place_that_is_gone_is_said_and_made_again() {
         .await;
     assert!(matches!(said, Err(WorkspaceError::Missing(_))), "{said:?}");
     assert!(world.writer("fix").await.path.join("a.txt").exists());
+    case.hit();
 
     crate::files::remove_tree(place.path.parent().unwrap()).unwrap();
     assert!(matches!(
@@ -117,8 +166,10 @@ async fn f_52_a_place_that_is_gone_is_said_and_made_again() {
         Err(WorkspaceError::Missing(_))
     ));
     assert!(world.writer("fix").await.path.join("a.txt").exists());
+    case.hit();
     fs::remove_file(place.path.with_file_name("record")).unwrap();
     assert!(world.writer("fix").await.path.join("a.txt").exists());
+    case.hit();
     assert_eq!(
         world.places.changed(other).await.unwrap(),
         ["a.txt"],
@@ -135,6 +186,30 @@ async fn f_52_a_place_that_is_gone_is_said_and_made_again() {
         !world.places.list().await.unwrap().is_empty(),
         "work of a project that is gone is kept"
     );
+    case.hit();
+    case.pass(4);
+}
+
+#[tokio::test]
+async fn f_52_a_place_that_was_moved_is_made_again_and_what_was_moved_stays() {
+    let mut case = Case::open("F-52");
+    let world = World::new().await;
+    let place = world.writer("fix").await;
+    sh(&place.path, "echo mine >> a.txt");
+    let elsewhere = world.dir.path().join("elsewhere");
+    case.tried();
+    fs::rename(&place.path, &elsewhere).unwrap();
+    let said = world
+        .places
+        .harvest(place.clone(), task("fix"), String::new())
+        .await;
+    assert!(matches!(said, Err(WorkspaceError::Missing(_))), "{said:?}");
+    let again = world.writer("fix").await;
+    assert_eq!(again.path, place.path);
+    assert!(!again.has_leftovers);
+    assert_eq!(fs::read_to_string(elsewhere.join("a.txt")).unwrap(), "one\nmine\n");
+    case.hit();
+    case.pass(1);
 }
 
 #[tokio::test]
@@ -151,6 +226,8 @@ async fn f_57_a_full_disk_is_said_as_such_and_passes() {
         eprintln!("skipped: a small file system needs root");
         return;
     }
+    let mut case = Case::open("F-57");
+    case.tried();
     let places = crate::Places::new(
         world.places.git.clone(),
         &small.join("worktrees"),
@@ -192,6 +269,8 @@ async fn f_57_a_full_disk_is_said_as_such_and_passes() {
     assert!(matches!(after, Ok(Some(_))), "{after:?}");
     assert_eq!(left, "");
     world.verify();
+    case.hit();
+    case.pass(1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -2,9 +2,11 @@
 
 use super::{RUN, World, sh, task};
 use crate::{Direct, Git, Places};
+use cases::Case;
 use domain::{Access, StepKey};
 use engine::ports::{PlaceSpec, Workspaces};
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -100,11 +102,13 @@ fn kill(pid: u32) {
     let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
 }
 
-fn rounds(usual: u32) -> u32 {
-    std::env::var("PARTITA_TEST_KILLS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(usual)
+/// Half of the kills hit the maker, half its git.
+fn rounds() -> u32 {
+    if std::env::var_os("PARTITA_SOAK").is_some() {
+        100
+    } else {
+        20
+    }
 }
 
 async fn recovers(world: &World, base: &str) {
@@ -137,7 +141,8 @@ async fn f_50_a_maker_killed_at_any_moment_is_recovered_from() {
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let (mut half_made, mut placed, mut orphaned) = (0, 0, 0);
     let run = world.places.worktrees.join(RUN.to_string());
-    let (least, mut round) = (rounds(24), 0);
+    let (least, mut round) = (rounds(), 0);
+    let mut case = Case::open("F-50");
     while round < least || (half_made < 3 && round < least * 8) {
         round += 1;
         let mut maker = start_maker(&world, &base);
@@ -145,8 +150,11 @@ async fn f_50_a_maker_killed_at_any_moment_is_recovered_from() {
         wait(Duration::from_secs(20), || !children_of(pid).is_empty());
         wait(Duration::from_micros(dice.below(180_000)), || false);
         orphaned += u32::from(!children_of(pid).is_empty());
+        case.tried();
         maker.kill().unwrap();
-        maker.wait().unwrap();
+        // It would go on for ever: it can only have been killed.
+        assert_eq!(maker.wait().unwrap().signal(), Some(9));
+        case.hit();
         let names: Vec<String> = fs::read_dir(&run)
             .into_iter()
             .flatten()
@@ -175,6 +183,7 @@ async fn f_50_a_maker_killed_at_any_moment_is_recovered_from() {
     world.verify();
     world.places.release(world.project(), RUN).await.unwrap();
     assert_eq!(world.places.list().await.unwrap(), []);
+    case.pass(u64::from(least));
 }
 
 #[tokio::test]
@@ -184,7 +193,9 @@ async fn f_50_a_git_child_killed_at_any_moment_is_recovered_from() {
     let seed = u64::from(std::process::id()) | 1;
     let mut dice = Dice(seed.wrapping_mul(0x2545_f491_4f6c_dd1d));
     let (mut failed, mut harvested) = (0, 0);
-    for round in 0..rounds(24) {
+    let mut case = Case::open("F-50");
+    for round in 0..rounds() {
+        case.tried();
         let (at, spec) = (Arc::clone(&world), world.spec("killed", Access::Write, &base));
         let work = tokio::spawn(async move {
             let place = at.places.prepare(PlaceSpec { fresh: true, ..spec }).await?;
@@ -207,8 +218,9 @@ async fn f_50_a_git_child_killed_at_any_moment_is_recovered_from() {
                 is_hit = !victims.is_empty();
                 is_hit
             });
+            is_hit
         });
-        killer.await.unwrap();
+        case.hit_times(u64::from(killer.await.unwrap()));
         match work.await.unwrap() {
             Ok(_) => harvested += 1,
             Err(error) => {
@@ -222,4 +234,7 @@ async fn f_50_a_git_child_killed_at_any_moment_is_recovered_from() {
     eprintln!("seed={seed} hits={{failed: {failed}, unharmed: {harvested}}}");
     assert!(failed > 0, "the fault did not occur");
     world.verify();
+    world.places.release(world.project(), RUN).await.unwrap();
+    assert_eq!(world.places.list().await.unwrap(), []);
+    case.pass(u64::from(rounds()) * 3 / 4);
 }

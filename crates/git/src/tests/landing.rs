@@ -2,6 +2,7 @@
 
 use super::{RUN, World, sh, task, try_sh};
 use crate::NotApplicable;
+use cases::Case;
 use domain::{Access, Change};
 use engine::ports::{AdvanceSpec, MergeOutcome, MergeSpec, WorkspaceError, Workspaces};
 use std::fs;
@@ -38,6 +39,8 @@ fn moved() -> Result<(), WorkspaceError> {
 
 #[tokio::test]
 async fn f_53_the_branch_moves_only_from_where_the_run_knows_it() {
+    let mut case = Case::open("F-53");
+    case.tried_times(4);
     let world = World::new().await;
     let one = world.harvested("one", "echo 1 > 1").await;
     let two = world.harvested("two", "echo 2 > 2").await;
@@ -50,6 +53,7 @@ async fn f_53_the_branch_moves_only_from_where_the_run_knows_it() {
     );
     assert_eq!(world.advance(None, &two.head).await, moved());
     assert_eq!(world.advance(Some(&one.base), &two.head).await, moved());
+    case.hit_times(2);
     assert_eq!(world.advance(Some(&one.head), &two.head).await, Ok(()));
     assert_eq!(world.git("rev-parse partita/calm-otter"), two.head);
 
@@ -60,22 +64,28 @@ async fn f_53_the_branch_moves_only_from_where_the_run_knows_it() {
         "somebody moved it"
     );
     assert_eq!(world.git("rev-parse partita/calm-otter"), one.base);
+    case.hit();
     world.git("update-ref -d refs/heads/partita/calm-otter");
     assert_eq!(
         world.advance(Some(&one.base), &one.head).await,
         moved(),
         "somebody removed it"
     );
+    assert_eq!(world.git("branch --list 'partita/*'"), "");
+    case.hit();
     world.verify();
+    case.pass(4);
 }
 
 #[tokio::test]
 async fn f_53_a_branch_that_is_checked_out_elsewhere_stays() {
+    let mut case = Case::open("F-53");
     let world = World::new().await;
     let one = world.harvested("one", "echo 1 > 1").await;
     let two = world.harvested("two", "echo 2 > 2").await;
     world.advance(None, &one.head).await.unwrap();
     world.git("worktree add -q ../looking partita/calm-otter");
+    case.tried();
     let said = world
         .advance(Some(&one.head), &two.head)
         .await
@@ -86,18 +96,24 @@ async fn f_53_a_branch_that_is_checked_out_elsewhere_stays() {
         "{said}"
     );
     assert_eq!(world.git("rev-parse partita/calm-otter"), one.head);
+    case.hit();
+    case.pass(1);
 }
 
 #[tokio::test]
 async fn f_53_a_branch_in_the_way_is_named() {
     let world = World::new().await;
     let one = world.harvested("one", "echo 1 > 1").await;
+    let mut case = Case::open("F-53");
+    case.tried();
     world.git("branch partita");
     let said = world.advance(None, &one.head).await.unwrap_err();
     assert!(
         matches!(&said, WorkspaceError::Failed(words) if words.contains("refs/heads/partita")),
         "{said:?}"
     );
+    case.hit();
+    case.pass(1);
 }
 
 #[tokio::test]
