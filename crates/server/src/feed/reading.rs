@@ -102,6 +102,10 @@ impl Reading {
             if *self.stopping.borrow() {
                 return Ok(Next::Closed(self.closed(FeedEnd::Stopping)));
             }
+            // Whoever reads slowly through a long history would otherwise go on for as long as it lasts.
+            if self.is_logged_out() {
+                return Ok(Next::Closed(self.closed(FeedEnd::LoggedOut)));
+            }
             if let Some(told) = self.ready.pop_front() {
                 return Ok(self.hand_out(told));
             }
@@ -121,6 +125,11 @@ impl Reading {
                 }
             }
         }
+    }
+
+    fn is_logged_out(&self) -> bool {
+        let session = self.session.as_deref();
+        session.is_some_and(|session| !self.app.sessions.holds(session, self.app.now()))
     }
 
     fn hand_out(&mut self, told: Told) -> Next {

@@ -260,3 +260,29 @@ async fn a_session_and_its_page_go_on_after_a_restart() {
         .await
         .refused(401, "wrong_code");
 }
+
+#[tokio::test]
+async fn a_11_a_feed_that_still_catches_up_ends_with_its_session_too() {
+    let world = World::new().await;
+    world.post("/api/work-units", json!({"chunk": "one"})).await;
+    for priority in 1..200 {
+        let changed = world
+            .patch("/api/work-units/one", json!({"priority": priority}))
+            .await;
+        assert_eq!(changed.status, 200);
+    }
+    let page = log_in(&world).await;
+    let ask = from_page("GET", "/api/feed?after=0", None);
+    // It takes nothing yet, so all of the history is still before it.
+    let feed = world.raw(world.tcp(), on(&page, ask, false)).await;
+    let ended = world
+        .send_tcp(on(&page, from_page("DELETE", "/api/login", None), true))
+        .await;
+    assert_eq!(ended.status, 204);
+    let rest = tokio::time::timeout(crate::world::PATIENCE, Reply::of(feed))
+        .await
+        .unwrap();
+    assert!(rest.text.contains("logged_out"), "{}", rest.text);
+    let frames = rest.text.matches("work_unit_update").count();
+    assert!(frames < 100, "{frames} frames after the end");
+}

@@ -12,6 +12,7 @@ mod feed;
 mod fleet;
 mod login;
 mod page;
+mod port;
 mod repeated;
 mod runs;
 mod socket;
