@@ -2,6 +2,7 @@
 
 use super::{Command, Effort, Handle, Keeper, Message};
 use crate::EngineError;
+use crate::faults::{Control, is_off};
 use crate::ports::{DefinitionError, Idempotency, PromptAsk, Rendered};
 use crate::work::Report;
 use domain::planted::{self, Bug};
@@ -94,7 +95,11 @@ impl Keeper {
     }
 
     fn decide(&mut self, input: Input, turn: &mut Turn, now: Moment) -> Result<(), Refusal> {
-        let events = decide(self.run(), input, now)?;
+        let is_answer = matches!(input, Input::Answered { .. });
+        let events = match decide(self.run(), input, now) {
+            Err(Refusal::UnknownAttention(_)) if is_answer && is_off(Control::DecisionOnce) => Vec::new(),
+            decided => decided?,
+        };
         self.remember(events, turn);
         Ok(())
     }

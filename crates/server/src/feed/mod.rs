@@ -17,13 +17,24 @@ pub(crate) use sse::stream;
 pub(crate) use ws::converse;
 
 use api::{Cursor, Frame, RunId, Topic};
+use engine::faults::{Control, is_off};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Something is said at least this often, so that a reader knows that the line is alive.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// A reader that takes nothing for this long is gone.
-pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A reader that was told goodbye has this long to hear it.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// How long a reader may take nothing.
+fn patience() -> Duration {
+    if is_off(Control::SlowReaderClosed) {
+        return Duration::from_secs(60 * 60);
+    }
+    WRITE_TIMEOUT
+}
 
 /// A frame, written once for all readers.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! What one reader has not taken yet: bounded, and never a reason for anybody else to wait.
 
 use super::Told;
+use engine::faults::{Control, is_off};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -40,7 +41,8 @@ impl Queue {
             return false;
         }
         let bytes = state.bytes + told.json.len();
-        if state.waiting.len() >= FRAMES_MAX || (bytes > BYTES_MAX && !state.waiting.is_empty()) {
+        let is_full = state.waiting.len() >= FRAMES_MAX || (bytes > BYTES_MAX && !state.waiting.is_empty());
+        if is_full && !is_off(Control::SlowReaderClosed) {
             *state = State {
                 is_over: true,
                 ..State::default()

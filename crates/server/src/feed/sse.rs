@@ -1,19 +1,16 @@
 //! The feed as server-sent events: `id` is the place after a frame, `data` the frame, comments keep the line alive.
 
 use super::reading::{Next, Reading};
-use super::{HEARTBEAT, WRITE_TIMEOUT};
+use super::{FAREWELL, HEARTBEAT, patience};
 use crate::listen::Hangup;
 use api::{FeedClosed, FeedEnd};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use std::convert::Infallible;
-use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Lines between the task that writes and the connection that sends.
 const LINES: usize = 16;
-/// A reader that was told goodbye has this long to hear it.
-const FAREWELL: Duration = Duration::from_secs(3);
 
 /// A line, and whether it is the last.
 type Line = (Event, bool);
@@ -80,7 +77,7 @@ async fn tell(reading: &mut Reading, lines: &mpsc::Sender<Line>) -> Option<FeedC
             None => event,
         };
         let sent = tokio::select! {
-            sent = tokio::time::timeout(WRITE_TIMEOUT, lines.send((event, false))) => sent.ok(),
+            sent = tokio::time::timeout(patience(), lines.send((event, false))) => sent.ok(),
             () = reading.overrun() => None,
         };
         match sent {

@@ -1,10 +1,10 @@
 //! The feed over a WebSocket: each message is `{"id", "frame"}` or `{"closed"}`; a close names its reason.
 
 use super::reading::{Next, Reading};
-use super::{HEARTBEAT, WRITE_TIMEOUT};
+use super::{FAREWELL, HEARTBEAT, patience};
 use api::{FeedClosed, FeedEnd};
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
-use std::time::Duration;
+use std::pin::pin;
 use tokio::time::{MissedTickBehavior, interval};
 
 /// Messages that a reader may send: it has nothing to say.
@@ -33,8 +33,17 @@ pub(crate) async fn converse(mut socket: WebSocket, mut reading: Reading) {
     let end = talk(&mut socket, &mut reading).await;
     if let End::Closed(frame) = end {
         // Whether the reader hears it or not, the line ends here.
-        let _ = send(&mut socket, Message::Close(Some(frame))).await;
+        let _ = tokio::time::timeout(FAREWELL, take_leave(&mut socket, frame)).await;
     }
+}
+
+/// Says goodbye and waits for the answer: a line that is closed over words that nobody read is reset, and the reader loses
+/// what it had not read either.
+async fn take_leave(socket: &mut WebSocket, frame: CloseFrame) {
+    if socket.send(Message::Close(Some(frame))).await.is_err() {
+        return;
+    }
+    while let Some(Ok(_)) = socket.recv().await {}
 }
 
 async fn talk(socket: &mut WebSocket, reading: &mut Reading) -> End {
@@ -43,8 +52,8 @@ async fn talk(socket: &mut WebSocket, reading: &mut Reading) -> End {
     let mut heard = 0;
     // A live reader answers pings; one that has not for three of them is gone.
     let mut unanswered = 0;
-    if send(socket, Message::Text(hello(reading))).await.is_err() {
-        return End::Gone;
+    if let Err(end) = send(socket, Message::Text(hello(reading)), reading).await {
+        return end;
     }
     loop {
         let message = tokio::select! {
@@ -78,24 +87,30 @@ async fn talk(socket: &mut WebSocket, reading: &mut Reading) -> End {
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Gone,
             },
         };
-        if let Err(end) = send(socket, message).await {
+        if let Err(end) = send(socket, message, reading).await {
             return end;
         }
     }
 }
 
-async fn send(socket: &mut WebSocket, message: Message) -> Result<(), End> {
-    let limit: Duration = WRITE_TIMEOUT;
-    match tokio::time::timeout(limit, socket.send(message)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err(End::Gone),
-        Err(_) => {
-            tracing::info!(
-                code = FeedEnd::SlowClient.word(),
-                "a reader of the feed took nothing"
-            );
-            Err(End::Gone)
-        }
+/// Sends, unless the reader takes nothing, or what waits for it has become too much. It then gets a last chance to take
+/// what is on its way, and to hear why nothing follows.
+async fn send(socket: &mut WebSocket, message: Message, reading: &Reading) -> Result<(), End> {
+    let mut sending = pin!(socket.send(message));
+    let sent = tokio::select! {
+        biased;
+        sent = &mut sending => Some(sent),
+        () = tokio::time::sleep(patience()) => None,
+        () = reading.overrun() => None,
+    };
+    if let Some(sent) = sent {
+        return sent.map_err(|_| End::Gone);
+    }
+    let closed = reading.closed(FeedEnd::SlowClient);
+    tracing::info!(code = closed.code.word(), "a reader of the feed took nothing");
+    match tokio::time::timeout(FAREWELL, sending).await {
+        Ok(Ok(())) => Err(End::Closed(farewell(&closed))),
+        Ok(Err(_)) | Err(_) => Err(End::Gone),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::secret::{Token, random};
 use domain::Moment;
+use engine::faults::{Control, is_off};
 use std::sync::{Mutex, PoisonError};
 
 /// How long a code holds.
@@ -58,7 +59,9 @@ impl Logins {
         let fitting: Vec<bool> = state.codes.iter().map(|(token, _)| token.is(code)).collect();
         match fitting.iter().position(|fits| *fits) {
             Some(index) => {
-                state.codes.remove(index);
+                if !is_off(Control::CodeOnce) {
+                    state.codes.remove(index);
+                }
                 Exchange::Taken
             }
             None => {

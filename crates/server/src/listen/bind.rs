@@ -1,5 +1,6 @@
 //! Opens listeners: a socket that only its owner reaches, in a folder that only its owner enters; and loopback ports.
 
+use engine::faults::{Control, is_off};
 use rustix::fs::{FileType, Mode, OFlags};
 use std::fs::DirBuilder;
 use std::io;
@@ -70,6 +71,9 @@ pub fn bind_unix(path: &Path) -> Result<UnixListener, BindError> {
 
 /// The folder itself, not what a link points to, belongs to us and is closed to everybody else.
 fn check_folder(folder: &Path) -> Result<(), BindError> {
+    if is_off(Control::SocketFolder) {
+        return Ok(());
+    }
     let not_safe = |because: &str| BindError::UnsafeFolder {
         folder: folder.to_owned(),
         because: because.to_owned(),

@@ -11,6 +11,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use engine::faults::{Control, is_off};
 use engine::ports::{Batch, CommitError, Idempotency};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -189,7 +190,8 @@ async fn remember_change(app: &App, request: Request, next: Next) -> Answer<Resp
     let body = take_in(body, &what).await?;
     let key = key_of(&parts.headers, &what)?;
     // Answers about logins hold secrets that are told once, and whoever is not logged in yet leaves nothing behind.
-    let Some(key) = key.filter(|_| !parts.uri.path().starts_with(LOGIN)) else {
+    let is_kept = !parts.uri.path().starts_with(LOGIN) && !is_off(Control::KeyRemembered);
+    let Some(key) = key.filter(|_| is_kept) else {
         return Ok(next.run(Request::from_parts(parts, Body::from(body))).await);
     };
     let hash = fingerprint(&parts, &body);

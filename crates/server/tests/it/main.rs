@@ -16,6 +16,7 @@ mod port;
 mod repeated;
 mod runs;
 mod socket;
+mod stalled;
 mod status;
 mod websocket;
 mod work_units;

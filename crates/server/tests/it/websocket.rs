@@ -6,21 +6,21 @@ use futures::StreamExt;
 use serde_json::{Value as Json, json};
 use server::{Listener, Token, bind_tcp, serve};
 use std::net::SocketAddr;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
-struct Port {
-    address: SocketAddr,
+pub(crate) struct Port {
+    pub(crate) address: SocketAddr,
     token: String,
     task: JoinHandle<std::io::Result<()>>,
 }
 
 impl Port {
-    async fn open(world: &World) -> Self {
+    pub(crate) async fn open(world: &World) -> Self {
         let listener = bind_tcp("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (token, known) = Token::fresh().unwrap();
@@ -29,7 +29,7 @@ impl Port {
         Self { address, token, task }
     }
 
-    fn request(&self, query: &str) -> Request {
+    pub(crate) fn request(&self, query: &str) -> Request {
         let url = format!("ws://{}/api/feed?{query}", self.address);
         let mut request = url.into_client_request().unwrap();
         let bearer = format!("Bearer {}", self.token);
@@ -39,7 +39,15 @@ impl Port {
         request
     }
 
-    async fn connect(&self, request: Request) -> Result<WebSocketStream<TcpStream>, Box<Error>> {
+    /// A reader for whom the system holds little.
+    pub(crate) async fn connect_small(&self, request: Request) -> WebSocketStream<TcpStream> {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        let stream = socket.connect(self.address).await.unwrap();
+        client_async(request, stream).await.unwrap().0
+    }
+
+    pub(crate) async fn connect(&self, request: Request) -> Result<WebSocketStream<TcpStream>, Box<Error>> {
         let stream = TcpStream::connect(self.address).await.unwrap();
         client_async(request, stream)
             .await
@@ -54,7 +62,7 @@ impl Drop for Port {
     }
 }
 
-async fn next(socket: &mut WebSocketStream<TcpStream>) -> Json {
+pub(crate) async fn next(socket: &mut WebSocketStream<TcpStream>) -> Json {
     loop {
         let message = tokio::time::timeout(PATIENCE, socket.next())
             .await
