@@ -1,6 +1,6 @@
 //! Owns: the homes that steps keep, `homes/<run>/<step>/<agent>/`, and what is put into one before a task.
 
-use crate::account::private_folder;
+use crate::account::{Holder, private_folder};
 use domain::{RunId, StepKey};
 use engine::ports::TaskFile;
 use std::io;
@@ -38,6 +38,15 @@ impl Home {
         Ok(made)
     }
 
+    /// The same as a place for a login. The note on whose it is lies beside the home, where no task reaches it.
+    pub(crate) fn holder(&self) -> Holder {
+        let beside = self.home.parent().unwrap_or(&self.home);
+        Holder {
+            home: self.home.clone(),
+            beside: beside.to_owned(),
+        }
+    }
+
     /// Puts inputs where the task can read them. Names are made harmless, not trusted.
     pub(crate) fn put_files(&self, files: &[TaskFile]) -> io::Result<Vec<(String, PathBuf)>> {
         files
@@ -59,6 +68,20 @@ impl Home {
 /// The folder of a run's homes.
 pub(crate) fn of_run(homes: &Path, run: RunId) -> PathBuf {
     homes.join(run.to_string())
+}
+
+/// Every home that an agent's tasks left.
+pub(crate) fn of_agent(homes: &Path, agent: &str) -> Vec<Holder> {
+    let within = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect::<Vec<_>>()
+    };
+    let steps = within(homes).into_iter().flat_map(|run| within(&run));
+    let found = steps.map(|step| Holder {
+        home: step.join(agent).join("home"),
+        beside: step.join(agent),
+    });
+    found.filter(|holder| holder.home.is_dir()).collect()
 }
 
 /// A step's name as a folder's: short, harmless, and another for every other step.

@@ -28,7 +28,8 @@ pub enum LoginError {
     Io(#[from] io::Error),
 }
 
-/// Runs the agent's own login on this terminal, with the account as its home.
+/// Runs the agent's own login on this terminal, in a home of its own, and fills the account with what comes of it. One
+/// that is given up leaves the account as it was.
 pub fn login(config: &FleetConfig, agent: &str, account: &str) -> Result<(), LoginError> {
     let descriptor = descriptor(config, agent)?;
     let accounts = config.accounts();
@@ -44,7 +45,11 @@ pub fn login(config: &FleetConfig, agent: &str, account: &str) -> Result<(), Log
         &config.places(),
     )
     .map_err(|wrong| LoginError::Missing(format!("agent `{agent}`: {wrong}; {}", descriptor.install)))?;
-    let home = accounts.prepare(agent, account)?;
+    let kept = accounts.prepare(agent, account)?;
+    // No account's name has a point.
+    let home = kept.with_file_name(format!("{account}.login"));
+    crate::home::remove(&home);
+    crate::account::private_folder(&home)?;
     let holes = crate::descriptor::Holes::from([("home", home.to_string_lossy().into_owned())]);
     crate::account::make_parents(
         &home,
@@ -65,18 +70,20 @@ pub fn login(config: &FleetConfig, agent: &str, account: &str) -> Result<(), Log
         .env("HOME", &home)
         .current_dir(&home)
         .status()?;
-    let is_there = accounts.is_complete(agent, account, &descriptor.login)?;
-    if status.success() && is_there {
+    let filled = if status.success() && Accounts::has_login(&descriptor.login, &home) {
+        accounts.fill(agent, account, &descriptor.login, &home)?;
         Ok(())
     } else {
         Err(LoginError::Refused(agent.to_owned()))
-    }
+    };
+    crate::home::remove(&home);
+    filled
 }
 
 /// Copies a login that the person has. Their own files are only read. Says which were copied.
 pub fn import(config: &FleetConfig, agent: &str, account: &str) -> Result<Vec<String>, LoginError> {
     let descriptor = descriptor(config, agent)?;
-    if !Accounts::can_import(&descriptor.login, &config.user_home) {
+    if !Accounts::has_login(&descriptor.login, &config.user_home) {
         let named: Vec<_> = descriptor
             .login
             .files
@@ -94,7 +101,7 @@ pub fn import(config: &FleetConfig, agent: &str, account: &str) -> Result<Vec<St
     }
     Ok(config
         .accounts()
-        .import(agent, account, &descriptor.login, &config.user_home)?)
+        .fill(agent, account, &descriptor.login, &config.user_home)?)
 }
 
 /// Keeps a long-lived token.

@@ -46,19 +46,22 @@ pub(crate) async fn prepare(fleet: &Fleet, order: WorkOrder) -> Result<Prepared,
         agent,
     };
     let homes = fleet.homes();
-    let (wanted, files_of) = (order.clone(), ready.login.files.clone());
-    let agent = ready.agent.clone();
+    let (wanted, synced) = (order.clone(), ready.login.files.clone());
+    let (agent, logins) = (ready.agent.clone(), Arc::clone(&fleet.logins));
     let making = tokio::task::spawn_blocking(move || {
         let home = Home::prepare(&homes, wanted.run, &wanted.key, &agent)?;
         let files = home.put_files(&wanted.files)?;
-        files_of.map_or(Ok(()), |synced| synced.sync(&home.home))?;
-        Ok((home, files))
+        let earlier = || crate::home::of_agent(&homes, &agent);
+        let member = synced.map(|synced| logins.join(synced, home.holder(), earlier));
+        Ok((home, files, member.transpose()?))
     });
     let made = making
         .await
         .map_err(|error| BeginError::Failed(error.to_string()))?;
-    let (home, files) = made.map_err(begin_error)?;
-    ready.put_together(fleet, order, home, &files)
+    let (home, files, member) = made.map_err(begin_error)?;
+    let mut prepared = ready.put_together(fleet, order, home, &files)?;
+    prepared.login = member;
+    Ok(prepared)
 }
 
 /// What was found for an agent.
@@ -126,7 +129,7 @@ impl Ready {
             bounds,
             end: descriptor.end,
             account,
-            login: self.login.files.map(|files| (files, home.home.clone())),
+            login: None,
             temporary: vec![home.temporary, home.empty, home.files],
             caps: Caps { head, tail: head / 8 },
             starts: Arc::clone(&fleet.starts),

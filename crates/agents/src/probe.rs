@@ -122,7 +122,7 @@ impl Fleet {
             Ok(Some(login)) if login.is_keyed => LoginState::Key,
             Ok(Some(login)) => LoginState::Account(login.account),
             Ok(None) | Err(_) => LoginState::None {
-                is_importable: Accounts::can_import(&descriptor.login, &self.config.user_home),
+                is_importable: Accounts::has_login(&descriptor.login, &self.config.user_home),
             },
         }
     }

@@ -1,6 +1,8 @@
 //! Owns: files below a folder that somebody else can change meanwhile: no link is followed on the way.
 
-use rustix::fs::{AtFlags, Mode, OFlags, fstat, mkdirat, openat, renameat, unlinkat};
+use rustix::fs::{
+    AtFlags, Mode, OFlags, RenameFlags, fstat, mkdirat, openat, renameat, renameat_with, unlinkat,
+};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -50,6 +52,43 @@ pub(super) fn read(root: &Path, below: &str) -> io::Result<Option<Content>> {
 
 /// Writes a file in one step, readable by its owner only, and as old as it is said to be.
 pub(super) fn write(root: &Path, below: &str, content: &Content) -> io::Result<()> {
+    let placed = place(root, below, content)?;
+    placed.rename()
+}
+
+/// The same for a file that another may write at this moment: only if it is still what `seen` was. Says whether.
+pub(super) fn replace(root: &Path, below: &str, seen: &Content, content: &Content) -> io::Result<bool> {
+    let placed = place(root, below, content)?;
+    if !placed.swap()? {
+        // Not every file system can: then what is there is looked at last, and the moment in between is risked.
+        let is_still = read(root, below)?.is_some_and(|now| now.bytes == seen.bytes);
+        if is_still {
+            placed.rename()?;
+        } else {
+            unlinkat(&placed.folder, &placed.partial, AtFlags::empty())?;
+        }
+        return Ok(is_still);
+    }
+    let partial = Path::new(below).with_file_name(&placed.partial);
+    let taken = read(root, partial.to_str().unwrap_or_default())?;
+    if taken.is_some_and(|taken| taken.bytes == seen.bytes) {
+        unlinkat(&placed.folder, &placed.partial, AtFlags::empty())?;
+        rustix::fs::fsync(&placed.folder)?;
+        return Ok(true);
+    }
+    // Written meanwhile, or being written: it belongs where it was.
+    placed.rename()?;
+    Ok(false)
+}
+
+/// A file beside the one whose place it is to take.
+struct Placed<'a> {
+    folder: OwnedFd,
+    partial: String,
+    name: &'a str,
+}
+
+fn place<'a>(root: &Path, below: &'a str, content: &Content) -> io::Result<Placed<'a>> {
     let Some((folder, name)) = walk(root, below, true)? else {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
@@ -63,8 +102,41 @@ pub(super) fn write(root: &Path, below: &str, content: &Content) -> io::Result<(
     file.write_all(&content.bytes)?;
     file.set_modified(content.changed)?;
     file.sync_all()?;
-    renameat(&folder, &partial, &folder, name)?;
-    Ok(())
+    Ok(Placed {
+        folder,
+        partial,
+        name,
+    })
+}
+
+impl Placed<'_> {
+    fn rename(&self) -> io::Result<()> {
+        renameat(&self.folder, &self.partial, &self.folder, self.name)?;
+        // A renewed login that a power cut takes back is a spent one.
+        Ok(rustix::fs::fsync(&self.folder)?)
+    }
+
+    /// Lets both change places; false where that cannot be done.
+    fn swap(&self) -> io::Result<bool> {
+        let (folder, flags) = (&self.folder, RenameFlags::EXCHANGE);
+        match renameat_with(folder, &self.partial, folder, self.name, flags) {
+            Ok(()) => Ok(true),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOENT) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Removes a file, if it is there. A link on the way leads nowhere.
+pub(super) fn remove(root: &Path, below: &str) -> io::Result<()> {
+    let removed = walk(root, below, false).and_then(|found| match found {
+        Some((folder, name)) => unlinkat(&folder, name, AtFlags::empty()),
+        None => Ok(()),
+    });
+    match removed {
+        Ok(()) | Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The folder that holds it and its name there; folders on the way are made if asked for.
@@ -119,6 +191,24 @@ mod tests {
                 & 0o777
         };
         assert_eq!((mode(".agent/deep/key"), mode(".agent/deep")), (0o600, 0o700));
+    }
+
+    #[test]
+    fn what_somebody_wrote_meanwhile_is_not_replaced() {
+        let root = tempfile::tempdir().unwrap();
+        let content = |text: &str| Content {
+            bytes: text.as_bytes().to_vec(),
+            changed: SystemTime::UNIX_EPOCH,
+        };
+        let (old, ours, theirs) = (content("old"), content("ours"), content("theirs"));
+        write(root.path(), "a/key", &theirs).unwrap();
+        assert!(!replace(root.path(), "a/key", &old, &ours).unwrap());
+        assert_eq!(read(root.path(), "a/key").unwrap(), Some(theirs.clone()));
+        assert!(replace(root.path(), "a/key", &theirs, &ours).unwrap());
+        assert_eq!(read(root.path(), "a/key").unwrap(), Some(ours.clone()));
+        std::fs::remove_file(root.path().join("a/key")).unwrap();
+        assert!(!replace(root.path(), "a/key", &theirs, &ours).unwrap());
+        assert_eq!(std::fs::read_dir(root.path().join("a")).unwrap().count(), 0);
     }
 
     #[test]

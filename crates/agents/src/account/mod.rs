@@ -4,9 +4,13 @@
 //! Leaves out: what a login looks like for each agent (`descriptor`).
 
 mod beneath;
+mod dates;
+mod live;
 mod synced;
+mod watch;
 
-pub(crate) use synced::Synced;
+pub(crate) use live::{Logins, Member, Turn};
+pub(crate) use synced::{Holder, Synced};
 
 use crate::descriptor::{Descriptor, Login};
 use std::collections::BTreeMap;
@@ -101,23 +105,16 @@ impl Accounts {
         Some((name.to_owned(), value.clone()))
     }
 
-    /// Copies a person's own login into an account. Their files are only read. Says which were copied.
-    pub(crate) fn import(
+    /// Copies a login into an account: a person's own, or one just made. Theirs is only read. Says which files there were.
+    pub(crate) fn fill(
         &self,
         agent: &str,
         name: &str,
         login: &Login,
-        user_home: &Path,
+        from: &Path,
     ) -> io::Result<Vec<String>> {
         let folder = self.prepare(agent, name)?;
-        let mut copied = Vec::new();
-        for file in &login.files {
-            if let Some(content) = beneath::read(user_home, &file.path)? {
-                beneath::write(&folder, &file.path, &content)?;
-                copied.push(file.path.clone());
-            }
-        }
-        Ok(copied)
+        Synced::new(folder, login.files.clone()).replace_with(from)
     }
 
     /// Keeps a long-lived token as an account.
@@ -141,14 +138,9 @@ impl Accounts {
         Ok(folder)
     }
 
-    /// Whether the account has all that makes a login.
-    pub(crate) fn is_complete(&self, agent: &str, name: &str, login: &Login) -> io::Result<bool> {
-        is_complete(&self.of(agent, name), login)
-    }
-
-    /// Whether a person's own home has a login that could be imported.
-    pub(crate) fn can_import(login: &Login, user_home: &Path) -> bool {
-        !login.files.is_empty() && is_complete(user_home, login).unwrap_or(false)
+    /// Whether a home has a login that an account could be filled with.
+    pub(crate) fn has_login(login: &Login, home: &Path) -> bool {
+        !login.files.is_empty() && is_complete(home, login).unwrap_or(false)
     }
 }
 

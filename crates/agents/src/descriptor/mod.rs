@@ -133,8 +133,13 @@ pub struct Login {
 pub struct LoginFile {
     /// Where it lies below the home.
     pub path: String,
-    /// Where in its JSON the moment stands at which it expires; the later one is the newer file.
+    /// Where in its JSON the moment stands at which it expires, as a number, a date, or a token that says so; the later
+    /// one is the newer file.
     pub expiry: Option<String>,
+    /// Where in its JSON the moment stands at which it was renewed; the later one is the newer file.
+    pub renewed: Option<String>,
+    /// How many seconds after that the agent renews it, whatever it says about its end.
+    pub lasts_s: Option<u64>,
     /// Whether the login is complete without it.
     #[serde(default)]
     pub is_optional: bool,

@@ -4,7 +4,7 @@ use super::clocks::{Clocks, Why};
 use super::ending::{ended, failed, stopped};
 use super::sink::{Caps, Sink};
 use super::talk::{REPAIRS_MAX, Talk, Talked};
-use crate::account::Synced;
+use crate::account::{Member, Turn};
 use crate::descriptor::End;
 use crate::dialect::{Brief, DialectKind, Outcome, speak};
 use crate::process::end_leftover;
@@ -16,10 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, interval};
-
-/// How often login files are looked at while a task runs.
-const SYNC_EVERY: Duration = Duration::from_secs(30);
+use tokio::time::Instant;
 
 /// What a task was prepared with.
 pub(crate) struct Prepared {
@@ -39,8 +36,8 @@ pub(crate) struct Prepared {
     pub(crate) end: End,
     /// Its account, as `agent/account`.
     pub(crate) account: Name,
-    /// Its login files and the home they are in.
-    pub(crate) login: Option<(Synced, PathBuf)>,
+    /// Its account, where that has files.
+    pub(crate) login: Option<Member>,
     /// Gone when the task ends.
     pub(crate) temporary: Vec<PathBuf>,
     /// How much of what it says is kept.
@@ -73,17 +70,9 @@ impl Task {
         let transcripts = Arc::clone(&order.transcripts);
         let mut sink = Sink::new(transcripts, order.chat, order.task, self.prepared.caps);
         let watched = Watched::new(&self.prepared.policy, &self.prepared.bounds);
-        let syncing = self
-            .prepared
-            .login
-            .clone()
-            .map(|login| tokio::spawn(keep_synced(login)));
 
         let mut end = self.converse(&mut sink, &mut stop).await;
 
-        if let Some(syncing) = syncing {
-            syncing.abort();
-        }
         let Self {
             prepared,
             guard,
@@ -94,9 +83,7 @@ impl Task {
         let cleaning = tokio::task::spawn_blocking(move || {
             // The guard has seen to it already, unless somebody killed the guard.
             end_leftover(task, Some(&process));
-            if let Some((login, home)) = &prepared.login
-                && let Err(error) = login.sync(home)
-            {
+            if let Some(Err(error)) = prepared.login.map(Member::leave) {
                 tracing::warn!(%error, "a login was not taken back");
             }
             for folder in &prepared.temporary {
@@ -117,11 +104,18 @@ impl Task {
     /// One process, and others for repairs where the dialect has one turn a process.
     async fn converse(&mut self, sink: &mut Sink, stop: &mut Later<'static, ()>) -> AgentEnd {
         let order = self.prepared.order.clone();
-        let wall = Instant::now() + Duration::from_millis(order.timeout_ms);
+        let mut wall = Instant::now() + Duration::from_millis(order.timeout_ms);
         let mut brief = self.prepared.brief.clone();
         let mut usage = Usage::default();
         let mut repairs = 0;
         loop {
+            let since = Instant::now();
+            let turn = tokio::select! {
+                turn = turn(&self.prepared, sink) => turn,
+                () = &mut *stop => return AgentEnd { ending: stopped(&Why::Asked, (0, 0)), usage },
+            };
+            // Others' time is not its own.
+            wall += since.elapsed();
             let dialect = speak(self.prepared.kind, brief.clone());
             let arguments = dialect.arguments();
             let clocks = Clocks::new(wall, order.idle_timeout_ms, self.prepared.end);
@@ -133,6 +127,7 @@ impl Task {
             let mut talk = Talk::new(dialect, sink, &*order.check, &*self.prepared.clock, clocks);
             talk.repairs = repairs;
             talk.permit = permit;
+            talk.turn = turn;
             talk.session.clone_from(&brief.resume);
             let started = start(&self.prepared, &mut self.guard, &self.process, arguments).await;
             let talked = match started {
@@ -206,15 +201,14 @@ async fn start(
     guard.start(&order, prepared.kind != DialectKind::Command).await
 }
 
-/// Renewed logins travel between tasks of one account while they run.
-async fn keep_synced((login, home): (Synced, PathBuf)) {
-    let mut ticks = interval(SYNC_EVERY);
-    loop {
-        ticks.tick().await;
-        let (login, home) = (login.clone(), home.clone());
-        let synced = tokio::task::spawn_blocking(move || login.sync(&home)).await;
-        if let Ok(Err(error)) = synced {
-            tracing::warn!(%error, "a login could not be compared");
-        }
-    }
+/// The right to start, where the login is about to run out. Where it is not, none is needed.
+async fn turn(prepared: &Prepared, sink: &mut Sink) -> Option<Turn> {
+    let login = prepared.login.as_ref()?;
+    let account = &prepared.account;
+    let waits = || {
+        sink.note(format!(
+            "it waits: another task is renewing the login of {account}"
+        ))
+    };
+    login.turn(waits).await
 }
