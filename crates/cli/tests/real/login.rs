@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 const LOGIN: &str = ".renewing/login.json";
 
+/// When the logins end, one after another: far ahead, or the first to start would have to renew it before the second.
+const ENDS: [u32; 3] = [4_000_000_100, 4_000_000_200, 4_000_000_300];
+
 /// Both read their login, wait for each other, and renew it: the second to a later one than the first.
 fn script(meeting: &str) -> String {
     let scene = |name: &str, other: &str, expires: u32| {
@@ -29,8 +32,8 @@ do = [
     );
     [
         "ignores_mode = true\n".to_owned(),
-        scene("one", "two", 200),
-        scene("two", "one", 300),
+        scene("one", "two", ENDS[1]),
+        scene("two", "one", ENDS[2]),
         last,
     ]
     .concat()
@@ -66,7 +69,7 @@ fn a_login_that_two_tasks_renew_at_once_survives() {
          login.files = [{{ path = {LOGIN:?}, expiry = \"expires\" }}]\n"
     );
     env.write_user_file(".config/partita/agents.toml", &agent);
-    env.write_user_file(LOGIN, r#"{"expires":100}"#);
+    env.write_user_file(LOGIN, &json!({ "expires": ENDS[0] }).to_string());
     std::fs::create_dir_all(env.project().join(".partita/flows")).unwrap();
     std::fs::write(env.project().join(".partita/flows/greet.toml"), FLOW).unwrap();
     env.run(&["agents", "import", "renewing"]).ok();
@@ -83,20 +86,20 @@ fn a_login_that_two_tasks_renew_at_once_survives() {
         transcripts(&env, run["slug"].as_str().unwrap())
     };
     for task in greet("small") {
-        assert!(saw(&task, 100), "both began with the same login: {task:#}");
+        assert!(saw(&task, ENDS[0]), "both began with the same login: {task:#}");
     }
     let kept = env.home().join("accounts/renewing/default").join(LOGIN);
     assert_eq!(
         expiry(&std::fs::read_to_string(kept).unwrap()),
-        json!(300),
+        json!(ENDS[2]),
         "the newest is kept"
     );
     assert!(
-        saw(&greet("medium")[0], 300),
+        saw(&greet("medium")[0], ENDS[2]),
         "who comes later is logged in with it"
     );
     let own = std::fs::read_to_string(env.path("user").join(LOGIN)).unwrap();
-    assert_eq!(expiry(&own), json!(100), "the person's own login is theirs");
+    assert_eq!(expiry(&own), json!(ENDS[0]), "the person's own login is theirs");
 }
 
 fn expiry(login: &str) -> Value {
