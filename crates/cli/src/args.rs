@@ -89,6 +89,8 @@ pub(crate) enum Command {
         #[arg(long)]
         local: bool,
     },
+    /// Open the page in the browser, logged in; starts the daemon when there is none.
+    Ui(UiArgs),
     /// Print completions for a shell.
     Completions {
         /// Which shell.
@@ -355,6 +357,19 @@ pub(crate) struct LogsArgs {
     /// Only this step of the run.
     #[arg(long)]
     pub(crate) step: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UiArgs {
+    /// Print the address instead of opening it. So does --json.
+    #[arg(long)]
+    pub(crate) no_open: bool,
+    /// Have the page at this port of 127.0.0.1; default: where it was before, else any that is free.
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
+    /// Close the port and log every browser out.
+    #[arg(long, conflicts_with_all = ["no_open", "port"])]
+    pub(crate) close: bool,
 }
 
 #[derive(Debug, Args)]

@@ -149,6 +149,11 @@ impl Home {
         self.path.join("orchestrator.log")
     }
 
+    /// What a port that was asked for at the start can be reached with.
+    pub(crate) fn token(&self) -> PathBuf {
+        self.path.join("token")
+    }
+
     /// Computed alike by daemon and clients, also where the path would be too long for the system.
     pub(crate) fn socket(&self) -> Result<PathBuf> {
         let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);

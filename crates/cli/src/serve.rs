@@ -54,13 +54,15 @@ async fn live(context: &Context, port: Option<u16>) -> Result {
     let mut listeners = vec![Listener::Unix(
         bind_unix(&socket).map_err(|error| cannot_listen(&error))?,
     )];
+    // The token of an earlier life opens nothing any more.
+    remove(&home.token());
     if let Some(port) = port {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let tcp = bind_tcp(address)
             .await
             .map_err(|error| cannot_listen(&error).hint("choose another port"))?;
         let (secret, token) = Token::fresh().explain("the system gives no randomness")?;
-        let path = home.path.join("token");
+        let path = home.token();
         write_private(&path, &secret).explain(format!("cannot write {}", path.display()))?;
         listeners.push(Listener::Tcp(tcp, token));
     }
@@ -84,6 +86,7 @@ async fn live(context: &Context, port: Option<u16>) -> Result {
     }
     store.close().await;
     remove(&socket);
+    remove(&home.token());
     tracing::info!("stopped");
     lock.remove();
     Ok(exit)
@@ -115,8 +118,8 @@ fn write_private(path: &std::path::Path, text: &str) -> std::io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut file = std::fs::OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        // A file that is there already would keep the mode that somebody gave it.
+        .create_new(true)
         .mode(0o600)
         .open(path)?;
     file.write_all(text.as_bytes())

@@ -1,12 +1,13 @@
 //! The daemon's life: start, stop, and how it is.
 
+use super::ui;
 use crate::args::{StartArgs, StopArgs};
 use crate::context::Context;
 use crate::daemon;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::output::{self, Table, Tone, duration};
-use api::{HealthState, Status};
+use api::{HealthState, Port, Status};
 use std::time::Duration;
 
 pub(crate) async fn start(context: &Context, arguments: &StartArgs) -> Result {
@@ -21,11 +22,13 @@ pub(crate) async fn start(context: &Context, arguments: &StartArgs) -> Result {
         status.pid, status.home
     ));
     if let Some(port) = arguments.port {
-        let token = context.home.path.join("token");
+        let token = context.home.token();
         output::line(format!(
             "listening on http://127.0.0.1:{port}, token in {}",
             token.display()
         ));
+    } else if let Some(port) = &status.port {
+        output::line(format!("page: {}", place(port)));
     }
     Ok(Exit::Success)
 }
@@ -56,6 +59,16 @@ pub(crate) async fn status(context: &Context) -> Result {
     })
 }
 
+/// Where the page is, or why it is no longer where it was.
+fn place(port: &Port) -> String {
+    let page = ui::page(port.number);
+    match (&port.detail, port.is_open) {
+        (_, true) => page,
+        (Some(detail), false) => format!("not at {page} any more: {detail}; `partita ui` opens another port"),
+        (None, false) => format!("not at {page} any more; `partita ui` opens another port"),
+    }
+}
+
 fn show(status: &Status) {
     let tone = match status.health.state {
         HealthState::Good => Tone::Good,
@@ -84,6 +97,10 @@ fn show(status: &Status) {
         Tone::Plain,
     );
     row("home", status.home.clone(), Tone::Plain);
+    if let Some(port) = &status.port {
+        let tone = if port.is_open { Tone::Plain } else { Tone::Bad };
+        row("page", place(port), tone);
+    }
     row(
         "tasks",
         format!("{} of {} slots busy", status.slots.busy, status.slots.total),

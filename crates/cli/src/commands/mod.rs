@@ -11,6 +11,7 @@ mod life;
 mod logs;
 mod run;
 mod run_changes;
+mod ui;
 mod work_unit;
 mod worktree;
 
@@ -37,6 +38,7 @@ pub(crate) async fn carry_out(cli: Cli, context: Context) -> Result {
         Command::Doctor => doctor::carry_out(&context).await,
         Command::Demo(arguments) => demo::carry_out(&context, arguments).await,
         Command::Init { local } => init::carry_out(&context, local).await,
+        Command::Ui(arguments) => ui::carry_out(&context, &arguments).await,
         Command::Completions { shell } => completions::carry_out(shell),
         Command::Daemon { port } => crate::serve::run(&context, port).await,
     }

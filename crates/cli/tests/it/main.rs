@@ -12,4 +12,5 @@ mod lifecycle;
 mod machine;
 mod runs;
 mod surface;
+mod ui;
 mod units;

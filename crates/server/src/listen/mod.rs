@@ -61,18 +61,18 @@ pub async fn serve(app: App, listeners: Vec<Listener>, shutdown: impl Future<Out
         stopping: CancellationToken::new(),
         connections: TaskTracker::new(),
     });
-    let mut given = Vec::new();
+    let (mut sockets, mut ports) = (Vec::new(), Vec::new());
     for listener in listeners {
         match listener {
-            Listener::Unix(listener) => {
-                server
-                    .connections
-                    .spawn(Arc::clone(&server).accept_unix(listener));
-            }
-            Listener::Tcp(listener, token) => given.push((listener, token)),
+            Listener::Unix(listener) => sockets.push(listener),
+            Listener::Tcp(listener, token) => ports.push((listener, token)),
         }
     }
-    server.open_ports(given).await?;
+    // Whoever asks over the socket finds the port as it is going to be.
+    server.open_ports(ports).await?;
+    for socket in sockets {
+        server.connections.spawn(Arc::clone(&server).accept_unix(socket));
+    }
     shutdown.await;
     server.app.stop();
     server.stopping.cancel();

@@ -56,6 +56,7 @@ pub(super) async fn begin(
     match app.logins.exchange(&ask.code, app.now()) {
         Exchange::Taken => {}
         Exchange::Wrong => {
+            tracing::warn!(target: "audit", port = stance.port(), "a login code that does not hold");
             let problem = Problem::new(401, "wrong_code", "the code does not hold", WHAT)
                 .because("it is wrong, was used before, or is older than a minute")
                 .hint("`partita ui` gives another one");
@@ -68,6 +69,7 @@ pub(super) async fn begin(
         .begin(stance.port(), app.now())
         .map_err(no_randomness)?;
     keep(&app).await;
+    tracing::info!(target: "audit", port = stance.port(), "a browser logged in");
     let seconds = SESSION_MS / 1_000;
     let name = cookie_name(stance.port());
     let cookie = format!(
@@ -114,6 +116,7 @@ pub(super) async fn end(
         return Err(no_session());
     };
     app.sessions.end(&session);
+    tracing::info!(target: "audit", port = stance.port(), "a browser logged out");
     app.sessions.keep_or_forget(app.now()).await.map_err(not_kept)?;
     let name = cookie_name(stance.port());
     let cookie = format!("{name}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0");

@@ -181,14 +181,15 @@ async fn a_page_goes_on_at_the_same_port_after_a_restart() {
 
     let world = world.reopen().await;
     let served = world.serve();
-    assert_eq!(browser_status(&served, &browser).await, 200, "without a login");
     assert_eq!(shown(&served).await, Some(at(number, true)));
+    assert_eq!(browser.status().await, 200, "without a login");
     browser.log_out().await;
     served.end().await;
 
     let world = world.reopen().await;
     let served = world.serve();
-    assert_eq!(browser_status(&served, &browser).await, 401, "it logged out");
+    assert_eq!(shown(&served).await, Some(at(number, true)));
+    assert_eq!(browser.status().await, 401, "it logged out");
     served.client().close_port().await.unwrap();
     served.end().await;
 
@@ -197,19 +198,6 @@ async fn a_page_goes_on_at_the_same_port_after_a_restart() {
     assert_eq!(shown(&served).await, None, "it was closed");
     assert!(!answers(number));
     served.end().await;
-}
-
-/// Once the server answers at its socket, it listens at the port.
-async fn browser_status(served: &Served, browser: &Browser) -> u16 {
-    let wait = async {
-        while shown(served).await.is_none() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, wait)
-        .await
-        .expect("the port is known");
-    browser.status().await
 }
 
 #[tokio::test]
@@ -223,14 +211,7 @@ async fn a_port_that_another_program_has_by_now_is_given_up_with_its_sessions() 
 
     let world = world.reopen().await;
     let served = world.serve();
-    let wait = async {
-        loop {
-            if let Some(port) = shown(&served).await {
-                return port;
-            }
-        }
-    };
-    let port = tokio::time::timeout(PATIENCE, wait).await.unwrap();
+    let port = shown(&served).await.unwrap();
     assert_eq!((port.number, port.is_open), (number, false));
     let detail = port.detail.unwrap();
     assert!(
@@ -248,12 +229,8 @@ async fn a_port_that_another_program_has_by_now_is_given_up_with_its_sessions() 
 
     let world = world.reopen().await;
     let served = world.serve();
-    browser.port = other;
-    assert_eq!(
-        browser_status(&served, &browser).await,
-        401,
-        "it does not come back either"
-    );
+    assert_eq!(shown(&served).await, Some(at(other, true)));
+    assert_eq!(browser.status().await, 401, "it does not come back either");
     served.end().await;
 }
 
