@@ -1,5 +1,6 @@
 //! Follows the history and the transcripts, writes each frame once, and hands it to every reader that wants it.
 
+use super::joined::{Piece, joined};
 use super::queue::Queue;
 use super::reading::Filter;
 use super::translator::Translator;
@@ -20,6 +21,11 @@ const EVENTS: usize = 256;
 const PAUSE: Duration = Duration::from_secs(1);
 /// Runs of tasks that are remembered; more are looked up again.
 const TASKS_MAX: usize = 4_096;
+
+/// From so many entries on that wait to be told, pieces of one text are joined.
+const BACKLOG: usize = 64;
+/// Entries that are joined at once at most.
+const JOINED_MAX: usize = 2_048;
 
 /// All readers.
 pub(crate) struct Hub {
@@ -116,17 +122,41 @@ impl Follower {
         mut live: broadcast::Receiver<Arc<TranscriptEntry>>,
     ) {
         let mut has_transcripts = true;
+        self.catch_up().await;
         loop {
-            self.catch_up().await;
             tokio::select! {
-                changed = positions.changed() => if changed.is_err() { return },
+                // What a task says is told after the event that began it, which is known before the task may speak.
+                biased;
+                changed = positions.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    self.catch_up().await;
+                }
                 entry = live.recv(), if has_transcripts => match entry {
-                    Ok(entry) => self.say(&entry).await,
+                    Ok(entry) => self.say_with_backlog(entry, &mut live).await,
                     // What was missed shows as a gap between offsets, and the transcript has it.
                     Err(broadcast::error::RecvError::Lagged(_)) => {}
                     Err(broadcast::error::RecvError::Closed) => has_transcripts = false,
                 },
             }
+        }
+    }
+
+    /// Tells an entry, and what waits behind it. While much waits, pieces of one text become one piece: readers get all
+    /// of it in fewer frames, and none of it is missed for want of time.
+    async fn say_with_backlog(
+        &mut self,
+        first: Arc<TranscriptEntry>,
+        live: &mut broadcast::Receiver<Arc<TranscriptEntry>>,
+    ) {
+        if live.len() < BACKLOG {
+            return self.say(Piece::of(&first)).await;
+        }
+        // One that was missed ends the taking: what follows it is no piece of what was before.
+        let waiting = std::iter::from_fn(|| live.try_recv().ok()).take(JOINED_MAX);
+        for piece in joined(std::iter::once(first).chain(waiting)) {
+            self.say(piece).await;
         }
     }
 
@@ -155,12 +185,12 @@ impl Follower {
         Ok(!events.is_empty())
     }
 
-    async fn say(&mut self, entry: &TranscriptEntry) {
-        let Some(run) = self.run_of(entry.task).await else {
+    async fn say(&mut self, piece: Piece) {
+        let Some(run) = self.run_of(piece.task).await else {
             return;
         };
-        let place = (show::id(run), show::id(entry.chat), show::id(entry.task));
-        let frame = show::transcript_entry(entry).frame(self.position, place);
+        let place = (show::id(run), show::id(piece.chat), show::id(piece.task));
+        let frame = piece.entry.frame(self.position, place);
         self.hub.tell(None, &[Told::of(&frame, None)]);
     }
 

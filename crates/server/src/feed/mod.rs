@@ -4,6 +4,7 @@
 //! frame's id is its place, so a reader that comes back with it gets nothing twice and misses nothing.
 
 mod hub;
+mod joined;
 mod queue;
 mod reading;
 mod run;
