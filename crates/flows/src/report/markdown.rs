@@ -149,10 +149,8 @@ fn section(out: &mut String, list: &Findings, flow: &Checked) {
 fn title_of(list: &Findings, flow: &Checked) -> String {
     let step = flow.step(&list.step);
     let is_fold = step.is_some_and(|step| step.plan.kind == StepKind::Fold);
-    match (
-        is_fold,
-        list.items.iter().any(|item| item.item.get("severity").is_some()),
-    ) {
+    let has_severities = list.items.iter().any(|item| item.item.get("severity").is_some());
+    match (is_fold, has_severities || list.items.is_empty()) {
         (true, true) => "Findings".to_owned(),
         (true, false) => "Facts".to_owned(),
         (false, _) => step.map_or_else(String::new, |step| {
