@@ -3,7 +3,9 @@
 
 use crate::contract::Contract;
 use crate::places::{Origin, Taken};
-use domain::Size;
+use crate::project;
+use domain::{Network, Size};
+use engine::ports::Setup;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
@@ -17,6 +19,7 @@ pub(crate) struct Bundle {
     pub(crate) label: String,
     pub(crate) flow: String,
     pub(crate) texts: Taken,
+    pub(crate) project: project::Taken,
     pub(crate) size: Size,
     pub(crate) fast: bool,
 }
@@ -29,7 +32,7 @@ impl Bundle {
             .iter()
             .map(|(word, contract)| (*word, hash(contract.text().as_bytes())))
             .collect();
-        let parts = serde_json::json!([
+        let mut parts = serde_json::json!([
             ["format", FORMAT],
             ["origin", origin_word(self.origin)],
             ["label", self.label],
@@ -40,6 +43,13 @@ impl Bundle {
             ["size", size_word(self.size)],
             ["fast", self.fast],
         ]);
+        // Only where there is something to say: bundles of before have no such part.
+        if let Some(parts) = parts
+            .as_array_mut()
+            .filter(|_| self.project != project::Taken::default())
+        {
+            parts.push(serde_json::json!(["project", project_parts(&self.project)]));
+        }
         parts.to_string().into_bytes()
     }
 
@@ -75,6 +85,7 @@ impl Bundle {
                 personas: texts("personas")?,
                 schemas: texts("schemas")?,
             },
+            project: parse_project(part("project")).ok_or_else(|| broken("project"))?,
             size: parse_size(text("size")?).ok_or_else(|| broken("size"))?,
             fast: part("fast")
                 .and_then(serde_json::Value::as_bool)
@@ -114,9 +125,57 @@ pub(crate) const fn size_word(size: Size) -> &'static str {
 }
 
 fn parse_size(word: &str) -> Option<Size> {
-    [Size::Small, Size::Medium, Size::Large]
+    SIZES
+        .iter()
+        .find(|(known, _)| *known == word)
+        .map(|(_, size)| *size)
+}
+
+/// What the sizes are called.
+pub(crate) const SIZES: [(&str, Size); 3] = [
+    (size_word(Size::Small), Size::Small),
+    (size_word(Size::Medium), Size::Medium),
+    (size_word(Size::Large), Size::Large),
+];
+
+fn project_parts(taken: &project::Taken) -> serde_json::Value {
+    let setup = taken.setup.as_ref();
+    let setup =
+        setup.map(|setup| serde_json::json!([setup.command, setup.timeout_ms, network_word(setup.network)]));
+    serde_json::json!([["gate", taken.gate], ["setup", setup]])
+}
+
+fn parse_project(part: Option<&serde_json::Value>) -> Option<project::Taken> {
+    let Some(part) = part else {
+        return Some(project::Taken::default());
+    };
+    let parts: BTreeMap<String, serde_json::Value> = serde_json::from_value::<Vec<_>>(part.clone())
+        .ok()?
         .into_iter()
-        .find(|size| size_word(*size) == word)
+        .collect();
+    let setup: Option<(String, u64, String)> = serde_json::from_value(parts.get("setup")?.clone()).ok()?;
+    let setup = match setup {
+        None => None,
+        Some((command, timeout_ms, network)) => Some(Setup {
+            command,
+            timeout_ms,
+            network: [Network::None, Network::Open]
+                .into_iter()
+                .find(|known| network_word(*known) == network)?,
+        }),
+    };
+    Some(project::Taken {
+        gate: serde_json::from_value(parts.get("gate")?.clone()).ok()?,
+        setup,
+    })
+}
+
+/// What a network is called.
+const fn network_word(network: Network) -> &'static str {
+    match network {
+        Network::None => "none",
+        Network::Open => "open",
+    }
 }
 
 #[cfg(test)]
@@ -133,6 +192,14 @@ mod tests {
                 personas: BTreeMap::from([("p".to_owned(), "text".to_owned())]),
                 schemas: BTreeMap::from([("s.json".to_owned(), "{}".to_owned())]),
             },
+            project: project::Taken {
+                gate: Some("make test".to_owned()),
+                setup: Some(Setup {
+                    command: "make ready".to_owned(),
+                    timeout_ms: 1_000,
+                    network: Network::Open,
+                }),
+            },
             size: Size::Large,
             fast: true,
         };
@@ -141,9 +208,19 @@ mod tests {
             bundle.bytes(),
             Bundle {
                 fast: false,
-                ..bundle
+                ..bundle.clone()
             }
             .bytes()
+        );
+        let silent = Bundle {
+            project: project::Taken::default(),
+            ..Bundle::parse(&bundle.bytes()).unwrap()
+        };
+        assert_eq!(Bundle::parse(&silent.bytes()), Ok(silent.clone()));
+        assert!(
+            !String::from_utf8(silent.bytes())
+                .unwrap()
+                .contains("\"project\",[")
         );
         for broken in [&b""[..], b"{}", b"[]", b"[[\"format\",2]]", b"\xff"] {
             assert!(Bundle::parse(broken).is_err());

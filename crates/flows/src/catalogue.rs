@@ -103,7 +103,7 @@ impl Library {
             }
             Err(other) => return Err(other),
         };
-        let card = match Self::check(&found, Some(name)) {
+        let card = match Self::check_in(project, &found, name) {
             Ok(checked) => Ok(card(&checked)),
             Err(error) => Err(error.to_string()),
         };

@@ -1,9 +1,10 @@
 //! A checked definition: what `compile` hands on as a plan, and what stays here to render prompts and judge answers.
 
 use crate::contract::Contract;
+use crate::project;
 use crate::read::InputType;
 use crate::schema::OutputSchema;
-use domain::{Expression, Name, Plan, PlanStep, Size, StepKind, Value};
+use domain::{Expression, Name, Network, Plan, PlanStep, Size, StepKind, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -17,6 +18,8 @@ pub(crate) struct Checked {
     pub(crate) sizes: BTreeMap<Size, BTreeMap<String, Value>>,
     pub(crate) inputs: Vec<Input>,
     pub(crate) steps: Vec<CheckedStep>,
+    /// What the project adds.
+    pub(crate) taken: project::Taken,
 }
 
 /// Something that a flow takes beside the question.
@@ -62,19 +65,19 @@ impl Checked {
     }
 
     /// Command lines that the definition itself brings: what would run without a person having typed it.
-    pub(crate) fn commands(&self) -> Vec<Brought<'_>> {
+    pub(crate) fn commands(&self) -> Vec<Brought> {
         let of_steps = self.steps.iter().flat_map(|step| {
             let id = step.plan.id.as_str();
-            let command = step.texts.command.as_deref().map(|line| Brought {
-                what: "step",
-                name: id,
-                line,
-            });
-            let gate = step.texts.gate.as_deref().map(|line| Brought {
-                what: "gate of",
-                name: id,
-                line,
-            });
+            let brought = |what: &'static str, line: &Option<String>| {
+                let line = line.clone()?;
+                Some(Brought {
+                    what,
+                    name: id.to_owned(),
+                    line,
+                })
+            };
+            let command = brought("step", &step.texts.command);
+            let gate = brought("gate of", &step.texts.gate);
             command.into_iter().chain(gate)
         });
         let of_inputs = self
@@ -83,22 +86,42 @@ impl Checked {
             .filter(|input| input.kind == InputType::Command)
             .filter_map(|input| {
                 let line = input.default.as_ref().and_then(Value::as_text)?;
-                Some(Brought {
+                // It is shown as the project's.
+                let is_taken = input.name == project::GATE && self.taken.gate.as_deref() == Some(line);
+                (!is_taken).then(|| Brought {
                     what: "default of input",
-                    name: &input.name,
-                    line,
+                    name: input.name.clone(),
+                    line: line.to_owned(),
                 })
             });
         of_steps.chain(of_inputs).collect()
     }
+
+    /// Command lines that the project adds to it.
+    pub(crate) fn taken_commands(&self) -> Vec<Brought> {
+        let gate = self.taken.gate.iter().map(|line| Brought {
+            what: "gate of",
+            name: project::FILE.to_owned(),
+            line: line.clone(),
+        });
+        let setup = self.taken.setup.iter().map(|setup| Brought {
+            what: match setup.network {
+                Network::None => "setup of",
+                Network::Open => "setup, with a way to the network, of",
+            },
+            name: project::FILE.to_owned(),
+            line: setup.command.clone(),
+        });
+        setup.chain(gate).collect()
+    }
 }
 
 /// A command line that a definition brings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Brought<'a> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Brought {
     pub(crate) what: &'static str,
-    pub(crate) name: &'a str,
-    pub(crate) line: &'a str,
+    pub(crate) name: String,
+    pub(crate) line: String,
 }
 
 impl CheckedStep {

@@ -1,4 +1,4 @@
-//! The format of flow files as a JSON schema, for editors and other programs. The reader in `read` decides; a test holds
+//! The formats of flow files and of a project's own file as JSON schemas, for editors and other programs. The reader in `read` decides; a test holds
 //! the two together.
 
 use schemars::JsonSchema;
@@ -13,6 +13,48 @@ pub fn flow_schema() -> serde_json::Value {
         "https://example.invalid/partita/flow.schema.json".into(),
     );
     schema.to_value()
+}
+
+/// The JSON schema of a project's own file, as it is published in `docs/partita.schema.json`.
+#[must_use]
+pub fn project_schema() -> serde_json::Value {
+    let mut schema = schemars::schema_for!(Project);
+    schema.insert(
+        "$id".to_owned(),
+        "https://example.invalid/partita/partita.schema.json".into(),
+    );
+    schema.to_value()
+}
+
+/// What a project says of itself, in `.partita/partita.toml`.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
+#[expect(dead_code, reason = "only its schema is wanted")]
+struct Project {
+    /// A shell command that must pass before what an agent wrote counts as done, where neither the flow nor the person
+    /// says another.
+    gate: Option<String>,
+    /// A shell command that makes a fresh working copy ready before anybody writes in it.
+    setup: Option<String>,
+    /// How long the setup may take, as `10m`, which it is when left out.
+    setup_timeout: Option<String>,
+    /// What the setup may reach; `none` when left out.
+    setup_network: Option<Network>,
+    /// The agent when nobody names one.
+    agent: Option<String>,
+    /// The model when nobody names one.
+    model: Option<String>,
+    /// The size when nobody names one.
+    size: Option<Size>,
+}
+
+#[derive(JsonSchema)]
+#[schemars(rename_all = "snake_case")]
+#[expect(dead_code, reason = "only its schema is wanted")]
+enum Size {
+    Small,
+    Medium,
+    Large,
 }
 
 /// A flow: steps and what they need.

@@ -22,6 +22,7 @@ mod literal;
 mod near;
 mod paths;
 mod places;
+mod project;
 mod prompt;
 mod read;
 mod report;
@@ -30,7 +31,8 @@ mod shape;
 mod template;
 
 pub use catalogue::{Card, Listed, ListedInput, ListedStep};
-pub use format::flow_schema;
+pub use format::{flow_schema, project_schema};
 pub use json::{from_json, to_json};
 pub use library::Library;
 pub use places::Origin;
+pub use project::Project;

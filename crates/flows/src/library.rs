@@ -10,10 +10,11 @@ use crate::evidence;
 use crate::inputs;
 use crate::near;
 use crate::places::{self, BUILT_IN, FLOW_BYTES_MAX, FLOWS, Origin, Places};
+use crate::project::Project;
 use crate::prompt;
 use crate::{beneath, read, report};
 use domain::{FlowRef, Name, Run, RunInput, Size, Value};
-use engine::ports::{Compiled, DefinitionError, Definitions, PromptAsk, Rendered, UntrustedCommands};
+use engine::ports::{Compiled, DefinitionError, Definitions, PromptAsk, Rendered, Setup, UntrustedCommands};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -128,6 +129,19 @@ impl Library {
             })
     }
 
+    /// The same with what the project adds to it.
+    pub(crate) fn check_in(
+        project: Option<&Path>,
+        found: &Found,
+        name: &str,
+    ) -> Result<Checked, DefinitionError> {
+        let mut checked = Self::check(found, Some(name))?;
+        if let Some(folder) = project {
+            Project::read(folder)?.taken_by(&checked).enter(&mut checked);
+        }
+        Ok(checked)
+    }
+
     fn remember(&self, bundle: &Bundle, checked: Checked) -> (Arc<Known>, Vec<u8>) {
         let bytes = bundle.bytes();
         let flow = FlowRef {
@@ -162,7 +176,7 @@ impl Definitions for Library {
         fast: bool,
     ) -> Result<Compiled, DefinitionError> {
         let found = Self::find(project, name)?;
-        let checked = Self::check(&found, Some(name))?;
+        let checked = Self::check_in(project, &found, name)?;
         let origin = found.places.origin();
         let texts = found.places.taken();
         let bundle = Bundle {
@@ -170,6 +184,7 @@ impl Definitions for Library {
             label: found.label,
             flow: found.text,
             texts,
+            project: checked.taken.clone(),
             size,
             fast,
         };
@@ -202,7 +217,8 @@ impl Definitions for Library {
             text: parsed.flow,
             places: Places::bundle(parsed.origin, parsed.texts),
         };
-        let checked = Self::check(&found, None)?;
+        let mut checked = Self::check(&found, None)?;
+        parsed.project.enter(&mut checked);
         // Kept under the hash of the very bytes: those of an older program hash its contracts, not today's.
         let flow = FlowRef {
             name: Name::from(checked.name.as_str()),
@@ -228,6 +244,10 @@ impl Definitions for Library {
         prompt::render(&known.checked, step, ask.run, (ask.key, ask.role, ask.before)).map_err(|why| {
             DefinitionError::Render(format!("step `{}` cannot be told what to do: {why}", ask.key))
         })
+    }
+
+    fn setup(&self, flow: &FlowRef) -> Result<Option<Setup>, DefinitionError> {
+        Ok(self.known(flow)?.checked.taken.setup.clone())
     }
 
     fn has_schema(&self, flow: &FlowRef, step: &str) -> bool {
@@ -278,14 +298,18 @@ impl Library {
 
 /// What a person must have seen before a project's commands run.
 fn untrusted(origin: Origin, checked: &Checked) -> Option<UntrustedCommands> {
-    let commands = checked.commands();
-    if origin == Origin::BuiltIn || commands.is_empty() {
+    let mut commands = match origin {
+        Origin::BuiltIn => Vec::new(),
+        Origin::Project => checked.commands(),
+    };
+    commands.extend(checked.taken_commands());
+    if commands.is_empty() {
         return None;
     }
     let canonical = serde_json::json!(
         commands
             .iter()
-            .map(|brought| [brought.what, brought.name, brought.line])
+            .map(|brought| [brought.what, &brought.name, &brought.line])
             .collect::<Vec<_>>()
     );
     let shown = commands

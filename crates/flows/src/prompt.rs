@@ -16,12 +16,13 @@ pub(crate) fn render(
     let (key, role, before) = ask;
     let names = names(step, run, key, before);
     match (role, step.plan.kind) {
+        (Role::Gate, _) if step.texts.gate.is_none() => of_project(definition),
         (Role::Gate, _) => command(step.texts.gate.as_deref(), &names, definition, run),
         (Role::Work, StepKind::Command) => command(step.texts.command.as_deref(), &names, definition, run),
         (Role::Work, StepKind::Agent | StepKind::Approval | StepKind::Fold | StepKind::Merge) => {
             let text = template::render_prompt(step.texts.prompt.as_deref().unwrap_or_default(), &names)?;
             let prompt = if step.plan.kind == StepKind::Agent {
-                whole(step, &text.text, before)
+                whole(definition, step, (&text.text, before))
             } else {
                 text.text
             };
@@ -31,6 +32,15 @@ pub(crate) fn render(
             })
         }
     }
+}
+
+/// The project's gate is a command line as it stands.
+fn of_project(definition: &Checked) -> Result<Rendered, String> {
+    let gate = definition.taken.gate.clone();
+    Ok(Rendered {
+        prompt: gate.ok_or_else(|| "the step has no gate".to_owned())?,
+        files: Vec::new(),
+    })
 }
 
 fn command(line: Option<&str>, names: &Names, definition: &Checked, run: &Run) -> Result<Rendered, String> {
@@ -93,7 +103,7 @@ fn names(step: &CheckedStep, run: &Run, key: &StepKey, before: Option<&str>) -> 
     names
 }
 
-fn whole(step: &CheckedStep, task: &str, before: Option<&str>) -> String {
+fn whole(definition: &Checked, step: &CheckedStep, (task, before): (&str, Option<&str>)) -> String {
     let mut parts: Vec<String> = Vec::new();
     parts.extend(
         step.texts
@@ -121,6 +131,14 @@ fn whole(step: &CheckedStep, task: &str, before: Option<&str>) -> String {
             .iter()
             .map(|contract| contract.text().to_owned()),
     );
+    if let Some(gate) = definition.taken.gate.as_deref()
+        && step.plan.gate
+        && step.texts.gate.is_none()
+    {
+        rules.push(format!(
+            "This command must pass afterwards, and it will be run without you: `{gate}`"
+        ));
+    }
     parts.push(format!("## Rules\n\n{}", rules.join("\n\n")));
     if let Some(schema) = &step.texts.schema {
         parts.push(format!("{ANSWER}\n\n```json\n{}\n```", schema.text));

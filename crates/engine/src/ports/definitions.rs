@@ -1,7 +1,7 @@
 //! Knows definitions: compiles them, renders what tasks are told, checks what they answer, renders reports.
 //! Everything here is computation; nothing waits.
 
-use domain::{FlowRef, Plan, Run, Size, StepKey, Value};
+use domain::{FlowRef, Network, Plan, Run, Size, StepKey, Value};
 use std::path::Path;
 
 /// A definition, ready to run.
@@ -52,6 +52,17 @@ pub enum DefinitionError {
     Render(String),
 }
 
+/// What makes a fresh working copy of a project ready for whoever writes in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// A shell command line.
+    pub command: String,
+    /// How long it may take.
+    pub timeout_ms: u64,
+    /// What it may reach.
+    pub network: Network,
+}
+
 /// What a task is to be told.
 #[derive(Clone, Copy, Debug)]
 pub struct PromptAsk<'a> {
@@ -99,6 +110,11 @@ pub trait Definitions: Send + Sync {
 
     /// Renders what a task is told.
     fn render(&self, ask: PromptAsk<'_>) -> Result<Rendered, DefinitionError>;
+
+    /// What a fresh working copy needs before a task of that flow writes in it.
+    fn setup(&self, _flow: &FlowRef) -> Result<Option<Setup>, DefinitionError> {
+        Ok(None)
+    }
 
     /// Whether a step's output has a schema; a step without one outputs its final words.
     fn has_schema(&self, flow: &FlowRef, step: &str) -> bool;

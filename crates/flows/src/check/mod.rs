@@ -12,6 +12,7 @@ use crate::definition::{Checked, CheckedStep};
 use crate::diagnostic::Problems;
 use crate::near;
 use crate::places::Places;
+use crate::project;
 use crate::read::{FlowFile, Kind, StepFile};
 use crate::shape::Shape;
 use domain::{Access, StepKind};
@@ -59,6 +60,7 @@ pub(crate) fn check(text: &str, file: &FlowFile, places: &Places, problems: &Pro
             .collect(),
         inputs: head.inputs,
         steps,
+        taken: project::Taken::default(),
     })
 }
 

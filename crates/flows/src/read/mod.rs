@@ -3,7 +3,9 @@
 
 mod fields;
 mod flow;
+mod project;
 mod step;
 
 pub(crate) use flow::{FlowFile, InputFile, InputType, read};
+pub(crate) use project::{ProjectFile, read as read_project};
 pub(crate) use step::{Kind, RetryFile, StepFile};
