@@ -9,8 +9,11 @@ use crate::wiring::{self, Joined};
 use engine::Health;
 use server::{Listener, Token, bind_tcp, bind_unix, serve};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::io::Write;
 use std::time::Duration;
+use store::Redactor;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::fmt::MakeWriter;
 
 /// How long what is under way may take to end when the daemon is told to stop.
 const DRAIN_WITHIN: Duration = Duration::from_secs(20);
@@ -18,8 +21,9 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(20);
 /// Runs the daemon in this process, which somebody started for it.
 pub(crate) async fn run(context: &Context, port: Option<u16>) -> Result {
     daemon::detach()?;
-    start_log();
-    match live(context, port).await {
+    let redactor = Redactor::default();
+    start_log(&redactor);
+    match live(context, port, &redactor).await {
         Ok(exit) => Ok(exit),
         Err(error) => {
             tracing::error!(error = %error.shown(), "the daemon does not start");
@@ -31,22 +35,48 @@ pub(crate) async fn run(context: &Context, port: Option<u16>) -> Result {
 }
 
 /// The log is this process's standard error, which its starter pointed at the file.
-fn start_log() {
+fn start_log(redactor: &Redactor) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("PARTITA_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(Log(redactor.clone()))
         .with_ansi(false)
         .init();
 }
 
-async fn live(context: &Context, port: Option<u16>) -> Result {
+/// The log, without secrets.
+struct Log(Redactor);
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = LogLine<'a>;
+
+    fn make_writer(&'a self) -> LogLine<'a> {
+        LogLine(&self.0)
+    }
+}
+
+/// One line of the log: it comes in one piece, so no secret is cut in two.
+struct LogLine<'a>(&'a Redactor);
+
+impl Write for LogLine<'_> {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        let text = String::from_utf8_lossy(line).into_owned();
+        std::io::stderr().write_all(self.0.clean(text).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
+    }
+}
+
+async fn live(context: &Context, port: Option<u16>, redactor: &Redactor) -> Result {
     let home = &context.home;
     home.make()?;
     let lock = Lock::take(home)?;
     tracing::info!(pid = std::process::id(), home = %home.path.display(), "started");
-    let Joined { app, engine, store } = wiring::join(home, &context.folders, &context.config()?).await?;
+    let Joined { app, engine, store } = wiring::join(home, &context.folders, &context.config()?, redactor).await?;
     let socket = home.socket()?;
     let cannot_listen = |error: &dyn std::fmt::Display| {
         CliError::new(Exit::Daemon, "cannot_listen", "the daemon cannot listen").because(error)
@@ -62,6 +92,7 @@ async fn live(context: &Context, port: Option<u16>) -> Result {
             .await
             .map_err(|error| cannot_listen(&error).hint("choose another port"))?;
         let (secret, token) = Token::fresh().explain("the system gives no randomness")?;
+        redactor.add(&secret);
         let path = home.token();
         write_private(&path, &secret).explain(format!("cannot write {}", path.display()))?;
         listeners.push(Listener::Tcp(tcp, token));

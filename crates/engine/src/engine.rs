@@ -3,6 +3,7 @@
 use crate::board::{self, BoardKeeper};
 use crate::keeper::{self, Command};
 use crate::ports::{Append, Batch, CommitError, Idempotency};
+use crate::secrets;
 use crate::shared::{Ports, Shared};
 use crate::start::{self, StartRun};
 use crate::wakes;
@@ -174,7 +175,7 @@ impl Engine {
         new: NewUnit,
         idempotency: Option<Idempotency>,
     ) -> Result<(), EngineError> {
-        let new = Box::new(new);
+        let new = Box::new(secrets::of_unit(self.shared.ports.transcripts.as_ref(), new));
         self.ask_board(|answer| board::Message::CreateUnit {
             unit,
             new,

@@ -13,6 +13,7 @@ mod error;
 pub mod faults;
 mod keeper;
 pub mod ports;
+mod secrets;
 mod shared;
 mod slug;
 mod start;

@@ -3,6 +3,7 @@
 
 use crate::EngineError;
 use crate::ports::Base;
+use crate::secrets;
 use crate::shared::Shared;
 use domain::{
     Access, Name, Plan, ProjectId, RunEvent, RunId, RunInput, RunStarted, StepKind, UnitId, Untrusted, Value,
@@ -31,7 +32,7 @@ pub struct StartRun {
 pub(crate) async fn prepare(shared: &Arc<Shared>, ask: StartRun) -> Result<Vec<RunEvent>, EngineError> {
     let ports = &shared.ports;
     let path = project_path(shared, ask.project)?;
-    let mut input = ask.input;
+    let mut input = secrets::of_run(ports.transcripts.as_ref(), ask.input);
     let compiled = ports
         .definitions
         .compile(Some(&path), ask.flow.as_str(), input.size, input.fast)?;

@@ -7,6 +7,7 @@ use crate::ports::{
     AdvanceSpec, AgentEnd, BeginError, Begun, Definitions, MergeOutcome, MergeSpec, OutputCheck, Place,
     PlaceSpec, TaskFile, WorkOrder, WorkspaceError,
 };
+use crate::secrets;
 use crate::shared::Shared;
 use domain::planted::{self, Bug};
 use domain::{
@@ -140,6 +141,8 @@ pub(crate) fn begin(shared: Arc<Shared>, job: Job) -> oneshot::Sender<()> {
     tokio::spawn(async move {
         let mut reporter = Reporter::new(&shared, job.run, job.task);
         let (ending, usage) = do_task(&shared, &job, stopped).await;
+        // An account's limit is told to the board in the agent's words, too.
+        let ending = secrets::of_ending(shared.ports.transcripts.as_ref(), ending);
         let ending = settle_account(&shared, &job.agent, ending).await;
         reporter.ended(ending, usage);
     });
@@ -305,7 +308,9 @@ fn no_place(error: WorkspaceError) -> Ending {
     let class = match &error {
         WorkspaceError::NoSpace(_) => FailureClass::NoSpace,
         WorkspaceError::Missing(_) => FailureClass::Missing,
-        WorkspaceError::Tampered(_) | WorkspaceError::BranchMoved { .. } => FailureClass::AccessViolated,
+        WorkspaceError::Tampered(_) | WorkspaceError::Leaks(_) | WorkspaceError::BranchMoved { .. } => {
+            FailureClass::AccessViolated
+        }
         WorkspaceError::Failed(_) => FailureClass::Transient,
     };
     failed(class, error.to_string())

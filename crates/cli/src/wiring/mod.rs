@@ -2,6 +2,7 @@
 
 mod fleet;
 mod projects;
+mod secrets;
 
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -17,7 +18,7 @@ use git::{Confined, ConfinedError, Git, Order, Outcome, Places};
 use server::{App, Daemon};
 use std::ffi::OsString;
 use std::sync::Arc;
-use store::{Options, SqliteStore, TranscriptFiles, TranscriptLimits};
+use store::{Options, Redactor, SqliteStore, TranscriptFiles, TranscriptLimits};
 
 /// A daemon, joined.
 pub(crate) struct Joined {
@@ -27,19 +28,31 @@ pub(crate) struct Joined {
 }
 
 /// Joins a daemon. Whoever calls holds the home's lock.
-pub(crate) async fn join(home: &Home, folders: &UserFolders, config: &Config) -> Result<Joined> {
+pub(crate) async fn join(
+    home: &Home,
+    folders: &UserFolders,
+    config: &Config,
+    redactor: &Redactor,
+) -> Result<Joined> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let started_at = clock.now();
     let store = open_store(home, clock.as_ref())?;
-    let transcripts = open_transcripts(home, &clock)?;
+    let transcripts = open_transcripts(home, &clock, redactor)?;
     let fleet = open_fleet(home, folders, &clock).await?;
-    hide_keys(&transcripts, fleet.catalog());
+    secrets::hide_keys(redactor, fleet.catalog());
     let places = open_places(home, &fleet).await?;
     let library = Arc::new(Library::new());
     let ports = Ports {
         store: store.clone(),
-        agents: fleet.clone(),
-        workspaces: places.clone(),
+        agents: Arc::new(secrets::Discreet {
+            fleet: Arc::clone(&fleet),
+            accounts: home.path.join("accounts"),
+            redactor: redactor.clone(),
+        }),
+        workspaces: Arc::new(secrets::DiscreetPlaces {
+            places: Arc::clone(&places),
+            redactor: redactor.clone(),
+        }),
         definitions: library.clone(),
         transcripts: transcripts.clone(),
         clock: Arc::clone(&clock),
@@ -77,18 +90,6 @@ pub(crate) async fn join(home: &Home, folders: &UserFolders, config: &Config) ->
     Ok(Joined { app, engine, store })
 }
 
-/// What an agent says is kept word for word, but for the keys that we ourselves hand to agents.
-fn hide_keys(transcripts: &TranscriptFiles, catalog: &Catalog) {
-    for agent in catalog.agents.values() {
-        for key in agent.login.keys.iter().chain(&agent.login.token) {
-            let of_environment = std::env::var(key).ok();
-            for secret in of_environment.iter().chain(agent.env.get(key)) {
-                transcripts.redactor().add(secret);
-            }
-        }
-    }
-}
-
 async fn set_slots(engine: &Engine, slots: u32) {
     match engine.change_board(BoardInput::SetSlots { slots }, None).await {
         Ok(()) | Err(EngineError::Refused(domain::Refusal::NothingToDo)) => {}
@@ -96,9 +97,10 @@ async fn set_slots(engine: &Engine, slots: u32) {
     }
 }
 
-fn open_transcripts(home: &Home, clock: &Arc<dyn Clock>) -> Result<Arc<TranscriptFiles>> {
+fn open_transcripts(home: &Home, clock: &Arc<dyn Clock>, redactor: &Redactor) -> Result<Arc<TranscriptFiles>> {
     let at = store::Home::at(&home.path);
-    let opened = TranscriptFiles::open(&at, TranscriptLimits::default(), Arc::clone(clock));
+    let limits = TranscriptLimits::default();
+    let opened = TranscriptFiles::open_with(&at, limits, Arc::clone(clock), redactor.clone());
     opened.map(Arc::new).map_err(|error| {
         CliError::new(
             Exit::Machine,

@@ -4,6 +4,7 @@ use super::{Command, Effort, Handle, Keeper, Message};
 use crate::EngineError;
 use crate::faults::{Control, is_off};
 use crate::ports::{DefinitionError, Idempotency, PromptAsk, Rendered};
+use crate::secrets;
 use crate::work::Report;
 use domain::planted::{self, Bug};
 use domain::{
@@ -95,6 +96,7 @@ impl Keeper {
     }
 
     fn decide(&mut self, input: Input, turn: &mut Turn, now: Moment) -> Result<(), Refusal> {
+        let input = secrets::input(self.shared.ports.transcripts.as_ref(), input);
         let is_answer = matches!(input, Input::Answered { .. });
         let events = match decide(self.run(), input, now) {
             Err(Refusal::UnknownAttention(_)) if is_answer && is_off(Control::DecisionOnce) => Vec::new(),

@@ -70,4 +70,10 @@ pub trait Transcripts: Send + Sync {
 
     /// The task has nothing more to say: makes what it said durable.
     fn close(&self, task: TaskId);
+
+    /// The text without the secrets that are known here, for whatever else is to be kept of what agents say. Whoever knows
+    /// none keeps every word.
+    fn without_secrets(&self, text: String) -> String {
+        text
+    }
 }

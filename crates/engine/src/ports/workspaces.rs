@@ -50,6 +50,9 @@ pub enum WorkspaceError {
     /// The place is not what we made: its git configuration or its link was changed.
     #[error("the working copy was tampered with: {0}")]
     Tampered(String),
+    /// What was changed shows a secret that the agent was given: it must not reach a branch.
+    #[error("the change shows a secret that was given to the agent, in {0}")]
+    Leaks(String),
     /// Somebody moved the branch.
     #[error("the branch `{branch}` is not where the run left it")]
     BranchMoved {

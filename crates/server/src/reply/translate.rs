@@ -184,6 +184,9 @@ fn workspace(what: String, error: &WorkspaceError) -> Problem {
         WorkspaceError::Tampered(_) => {
             Problem::new(409, "place_tampered", "the working copy was tampered with", what).because(because)
         }
+        WorkspaceError::Leaks(_) => {
+            Problem::new(409, "secret_shown", "the change shows a secret", what).because(because)
+        }
         WorkspaceError::BranchMoved { .. } => {
             Problem::new(409, "branch_moved", "somebody moved the branch", what).because(because)
         }

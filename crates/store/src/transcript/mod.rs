@@ -88,12 +88,24 @@ impl TranscriptFiles {
     /// # Errors
     /// When the folder or the threads cannot be made.
     pub fn open(home: &Home, limits: TranscriptLimits, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        Self::open_with(home, limits, clock, Redactor::default())
+    }
+
+    /// The same with a redactor that others use as well.
+    ///
+    /// # Errors
+    /// When the folder or the threads cannot be made.
+    pub fn open_with(
+        home: &Home,
+        limits: TranscriptLimits,
+        clock: Arc<dyn Clock>,
+        redactor: Redactor,
+    ) -> Result<Self, OpenError> {
         let root = home.transcripts();
         make_private_folder(&root).map_err(OpenError::file("make the folder", &root))?;
         let (queue, receiver) = mpsc::channel();
         let (live, _) = broadcast::channel(LISTENER_QUEUE);
         let shared = Arc::new(Shared::default());
-        let redactor = Redactor::default();
         let writer = Writer {
             queue: receiver,
             shared: Arc::clone(&shared),
@@ -194,6 +206,10 @@ impl Transcripts for TranscriptFiles {
     fn close(&self, task: TaskId) {
         // A thread that is gone has made everything durable when it went.
         let _gone = self.queue.send(Message::Close(task));
+    }
+
+    fn without_secrets(&self, text: String) -> String {
+        self.redactor.clean(text)
     }
 }
 
