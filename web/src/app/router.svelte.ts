@@ -51,9 +51,11 @@ export const links = {
 };
 
 class Router {
-  route = $state.raw<Route>(parse(location.hash));
+  route = $state.raw<Route>(parse(""));
 
-  constructor() {
+  /** Follows the address from now on: what it held before was the code of a login. */
+  begin() {
+    this.route = parse(location.hash);
     addEventListener("hashchange", () => {
       this.route = parse(location.hash);
     });

@@ -1,0 +1,13 @@
+// The browser tests: a real daemon and a real browser, one file after the other. In the mode `screenshots` the pictures.
+import { defineConfig } from "vitest/config";
+
+export default defineConfig(({ mode }) => ({
+  test: {
+    root: import.meta.dirname,
+    include: mode === "screenshots" ? [process.env.ONLY ?? "screenshots.ts"] : ["*.test.ts"],
+    environment: "node",
+    fileParallelism: false,
+    testTimeout: mode === "screenshots" ? 600_000 : 120_000,
+    hookTimeout: 120_000,
+  },
+}));
