@@ -295,6 +295,35 @@ pub(super) struct Hostile {
     pub(super) project: Option<String>,
     /// An address on which something listens.
     pub(super) address: Option<String>,
+    /// An address at which datagrams are answered, as a resolver does.
+    pub(super) datagrams: Option<String>,
+    /// The name of an abstract socket on which something listens.
+    pub(super) abstract_socket: Option<String>,
+    /// The folder with the sockets of the person's session.
+    pub(super) runtime: Option<String>,
+    /// For how many seconds a process that is left behind sleeps: what it is known by.
+    pub(super) sleeps: Option<String>,
     /// A file that planted commands make: it must never appear.
     pub(super) marker: Option<String>,
+}
+
+impl Hostile {
+    /// The same with every text filled in.
+    pub(super) fn filled(&self, fill: impl Fn(&str) -> String) -> Self {
+        let text = |text: &Option<String>| text.as_deref().map(&fill);
+        Self {
+            daemon_home: text(&self.daemon_home),
+            daemon_pid: self.daemon_pid,
+            user_home: text(&self.user_home),
+            outside: text(&self.outside),
+            other_run: text(&self.other_run),
+            project: text(&self.project),
+            address: text(&self.address),
+            datagrams: text(&self.datagrams),
+            abstract_socket: text(&self.abstract_socket),
+            runtime: text(&self.runtime),
+            sleeps: text(&self.sleeps),
+            marker: text(&self.marker),
+        }
+    }
 }

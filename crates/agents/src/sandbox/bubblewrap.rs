@@ -1,6 +1,6 @@
 //! Owns: the command line of bubblewrap, which is the policy as mounts.
 
-use super::{PROTECTED_FILES, PROTECTED_FOLDERS, PROTECTED_GIT, Policy, system};
+use super::{PROTECTED_FILES, PROTECTED_FOLDERS, PROTECTED_GIT, Policy, Sandbox, system};
 use domain::{Access, Network};
 use engine::faults::{Control, is_off};
 use std::path::{Path, PathBuf};
@@ -28,10 +28,15 @@ impl Line {
     }
 }
 
-/// A process namespace that dies with its parent, and nothing hidden.
-pub(super) fn namespace_only(bubblewrap: &Path, policy: &Policy) -> Vec<String> {
+/// A process namespace that dies with its parent, and nothing hidden but, where something else bounds what can be
+/// opened, the devices: terminals of a task's own can be told from the person's only where it sees no others.
+pub(super) fn namespace_only(bubblewrap: &Path, policy: &Policy, sandbox: Sandbox) -> Vec<String> {
     let mut line = begin(bubblewrap);
     line.flags(["--unshare-pid", "--dev-bind", "/", "/", "--proc", "/proc"]);
+    match sandbox {
+        Sandbox::Landlock => line.flags(["--dev", "/dev"]),
+        Sandbox::Bubblewrap | Sandbox::None => &mut line,
+    };
     if policy.network == Network::None {
         line.flags(["--unshare-net"]);
     }
@@ -55,6 +60,11 @@ pub(super) fn whole(bubblewrap: &Path, policy: &Policy) -> Vec<String> {
         line.same("--ro-bind-try", setting);
     }
     line.flags(["--proc", "/proc", "--dev", "/dev"]);
+    if rustix::process::geteuid().is_root() {
+        // The kernel's settings belong to the superuser, also inside a namespace, and bubblewrap covers only what it
+        // finds writable as a folder, which none of these folders is.
+        line.same("--ro-bind", Path::new("/proc/sys"));
+    }
     line.mount("--bind", &policy.temporary, Path::new("/tmp")).mount(
         "--bind",
         &policy.temporary,

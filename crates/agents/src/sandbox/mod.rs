@@ -77,10 +77,12 @@ const PROCESSES_MAX: u64 = 16_384;
 pub(crate) fn order(policy: &Policy, bounds: &Bounds, program: Program, guard: u32) -> Order {
     let wrapper = match (&bounds.bubblewrap, bounds.containment, bounds.sandbox) {
         (Some(bubblewrap), _, Sandbox::Bubblewrap) => bubblewrap::whole(bubblewrap, policy),
-        (Some(bubblewrap), Containment::Bubblewrap, _) => bubblewrap::namespace_only(bubblewrap, policy),
+        (Some(bubblewrap), Containment::Bubblewrap, _) => {
+            bubblewrap::namespace_only(bubblewrap, policy, bounds.sandbox)
+        }
         (_, Containment::Bubblewrap | Containment::Shim, _) => Vec::new(),
     };
-    let rules = (bounds.sandbox == Sandbox::Landlock).then(|| rules::rules(policy));
+    let rules = (bounds.sandbox == Sandbox::Landlock).then(|| rules::rules(policy, bounds.containment));
     let launch = (wrapper.is_empty() || rules.is_some()).then(|| Launch {
         guard: (wrapper.is_empty() && !is_off(Control::DeathSignal)).then_some(guard),
         rules,

@@ -56,16 +56,17 @@ pub(super) const SETTINGS: [&str; 35] = [
 ];
 
 /// Devices without memory.
-pub(super) const DEVICES: [&str; 8] = [
+pub(super) const DEVICES: [&str; 6] = [
     "/dev/null",
     "/dev/zero",
     "/dev/full",
     "/dev/random",
     "/dev/urandom",
     "/dev/tty",
-    "/dev/ptmx",
-    "/dev/pts",
 ];
+
+/// Terminals, where those of the person are not among them: whoever opens such a one reads what is typed there.
+pub(super) const OWN_TERMINALS: [&str; 2] = ["/dev/ptmx", "/dev/pts"];
 
 /// Whether a path lies in what every process may read anyway.
 pub(crate) fn is_common(path: &std::path::Path) -> bool {

@@ -1,5 +1,5 @@
 //! Owns: noticing what could not be prevented. Where no mount protects configuration inside a writable tree, its
-//! state before and after a task is compared.
+//! state before and after a task is compared; the same for files that a mount protects only where they are already.
 
 use super::{Bounds, PROTECTED_FILES, PROTECTED_FOLDERS, PROTECTED_GIT, Policy, Sandbox};
 use domain::Access;
@@ -10,24 +10,28 @@ use std::path::{Path, PathBuf};
 /// The state of what a task must not change.
 #[derive(Debug)]
 pub(crate) struct Watched {
-    place: PathBuf,
-    before: Option<BTreeMap<PathBuf, String>>,
+    looked_at: Vec<PathBuf>,
+    before: BTreeMap<PathBuf, String>,
     absent: Vec<PathBuf>,
 }
 
 impl Watched {
     /// Notes what is there now.
     pub(crate) fn new(policy: &Policy, bounds: &Bounds) -> Self {
-        let writes = policy.access == Access::Write;
-        let is_mounted = bounds.sandbox == Sandbox::Bubblewrap;
-        let place = policy.place.clone();
-        let before = (writes && !is_mounted).then(|| state(&place));
-        let absent = guarded(&place)
-            .filter(|path| writes && is_mounted && !is_there(path))
-            .collect();
+        let (looked_at, absent) = match (policy.access, bounds.sandbox) {
+            (Access::Read, _) => (Vec::new(), Vec::new()),
+            (Access::Write, Sandbox::Bubblewrap) => (
+                unmounted(&policy.place),
+                guarded(&policy.place).filter(|path| !is_there(path)).collect(),
+            ),
+            (Access::Write, Sandbox::Landlock | Sandbox::None) => (
+                with_targets(&policy.place, guarded(&policy.place).collect()),
+                Vec::new(),
+            ),
+        };
         Self {
-            place,
-            before,
+            before: state(&looked_at),
+            looked_at,
             absent,
         }
     }
@@ -38,10 +42,7 @@ impl Watched {
             // Only an empty folder goes; anything else is the task's own.
             let _kept = std::fs::remove_dir(path);
         }
-        let Some(before) = self.before else {
-            return Vec::new();
-        };
-        let after = state(&self.place);
+        let (before, after) = (self.before, state(&self.looked_at));
         let all: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
         all.into_iter()
             .filter(|path| before.get(*path) != after.get(*path))
@@ -60,14 +61,37 @@ fn guarded(place: &Path) -> impl Iterator<Item = PathBuf> {
     )
 }
 
+/// What no mount holds back: files that were not there, for which no stand-in would do, and links.
+fn unmounted(place: &Path) -> Vec<PathBuf> {
+    let is_link = |path: &PathBuf| std::fs::symlink_metadata(path).is_ok_and(|seen| seen.is_symlink());
+    let absent_files = PROTECTED_FILES.iter().map(|name| place.join(name));
+    let all = absent_files
+        .filter(|path| !is_there(path))
+        .chain(guarded(place).filter(is_link));
+    with_targets(place, all.collect())
+}
+
+/// The same, and what the links among them lead to inside the tree: who obeys the one obeys the other.
+fn with_targets(place: &Path, mut paths: Vec<PathBuf>) -> Vec<PathBuf> {
+    let inside = std::fs::canonicalize(place).unwrap_or_else(|_| place.to_owned());
+    let is_other = |target: &PathBuf, paths: &[PathBuf]| {
+        target.starts_with(&inside) && *target != inside && !paths.contains(target)
+    };
+    for index in 0..paths.len() {
+        let target = std::fs::canonicalize(&paths[index]).ok();
+        paths.extend(target.filter(|target| is_other(target, &paths)));
+    }
+    paths
+}
+
 fn is_there(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok()
 }
 
-fn state(place: &Path) -> BTreeMap<PathBuf, String> {
+fn state(paths: &[PathBuf]) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
-    for path in guarded(place) {
-        note(&path, &mut found);
+    for path in paths {
+        note(path, &mut found);
     }
     found
 }

@@ -3,20 +3,27 @@
 //! Two classes. An *escape* must be refused. A *plant* may succeed, in its own working copy, and must come to
 //! nothing: whatever is planted would make the marker file, which must never appear.
 //!
-//! Nothing here does lasting harm where it succeeds: files outside are opened and not written, made and removed,
-//! processes are asked with signal zero.
+//! What a script names as a target is a decoy, and harm to it lasts, so that its owner can see it. Nothing here does
+//! lasting harm to the machine itself: there, files are made and removed, or opened and not written.
 
+mod asks;
 mod files;
+mod kernel;
+mod network;
 mod plants;
-mod reach;
+mod processes;
 
 use super::act::{Next, Player};
 use super::detail::Hostile;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// What came of an attempt: words when it was done, words when it was refused.
 type Outcome = Result<String, String>;
+
+/// What every decoy's secret begins with.
+const SECRET: &str = "SECRET-";
 
 /// What it is after, as paths.
 struct Target<'a> {
@@ -70,6 +77,10 @@ impl Target<'_> {
         Some(Path::new(self.hostile.other_run.as_ref()?).join(name))
     }
 
+    fn runtime(&self, name: &str) -> Option<PathBuf> {
+        Some(Path::new(self.hostile.runtime.as_ref()?).join(name))
+    }
+
     /// A shell command that makes the marker.
     fn marking(&self) -> String {
         let marker = self
@@ -79,28 +90,52 @@ impl Target<'_> {
             .unwrap_or("/tmp/partita-hostile-marker");
         format!("touch {marker}")
     }
+
+    /// Runs a shell command line in the working copy; done means that it ended well.
+    fn shell(&self, line: &str) -> Outcome {
+        let output = Command::new("sh")
+            .args(["-c", line])
+            .current_dir(&self.cwd)
+            .stdin(Stdio::null())
+            .output()
+            .map_err(why)?;
+        let first = |bytes: &[u8]| -> String {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            text.lines()
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .take(120)
+                .collect()
+        };
+        if output.status.success() {
+            return Ok(format!("it worked {}", first(&output.stdout))
+                .trim_end()
+                .to_owned());
+        }
+        let said = first(&output.stderr);
+        Err(if said.is_empty() {
+            "it failed".to_owned()
+        } else {
+            said
+        })
+    }
 }
 
 impl Player<'_> {
     /// Tries everything, tells what came of it.
     pub(super) fn hostile(&mut self, hostile: &Hostile) -> Next {
-        let filled = Hostile {
-            daemon_home: hostile.daemon_home.as_deref().map(|text| self.filled(text)),
-            user_home: hostile.user_home.as_deref().map(|text| self.filled(text)),
-            outside: hostile.outside.as_deref().map(|text| self.filled(text)),
-            other_run: hostile.other_run.as_deref().map(|text| self.filled(text)),
-            project: hostile.project.as_deref().map(|text| self.filled(text)),
-            marker: hostile.marker.as_deref().map(|text| self.filled(text)),
-            address: hostile.address.as_deref().map(|text| self.filled(text)),
-            daemon_pid: hostile.daemon_pid,
-        };
+        let filled = hostile.filled(|text| self.filled(text));
         let target = Target {
             hostile: &filled,
             cwd: self.cwd.clone(),
         };
         let mut report = Report::default();
         files::attempt(&target, &mut report);
-        reach::attempt(&target, &mut report);
+        processes::attempt(&target, &mut report);
+        network::attempt(&target, &mut report);
+        kernel::attempt(&target, &mut report);
+        asks::attempt(self, &target, &mut report)?;
         plants::attempt(&target, &mut report);
 
         let mut text = String::new();
