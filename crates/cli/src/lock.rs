@@ -4,6 +4,7 @@
 use crate::error::{CliError, Explain, Result};
 use crate::exit::Exit;
 use crate::home::Home;
+use engine::faults::{Control, is_off};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -33,6 +34,7 @@ impl Lock {
             let file = open(&path)?;
             match file.try_lock() {
                 Ok(()) => {}
+                Err(TryLockError::WouldBlock) if is_off(Control::HomeLocked) => {}
                 Err(TryLockError::WouldBlock) => return Err(taken(home, read_pid(&file))),
                 Err(TryLockError::Error(error)) => {
                     return Err(error).explain(format!("cannot lock {}", path.display()));
@@ -55,8 +57,18 @@ impl Lock {
         self.file.sync_all()
     }
 
+    /// Whether the file is still the one that we hold. Somebody may have removed it by hand, and another daemon may
+    /// have made its own since.
+    pub(crate) fn is_ours(&self) -> bool {
+        is_off(Control::OwnRemoved) || is_still(&self.file, &self.path)
+    }
+
     /// Removes the file while the lock is still held, so that nobody finds a file that nobody holds.
     pub(crate) fn remove(self) {
+        if !self.is_ours() {
+            tracing::warn!("the PID file is not ours any more");
+            return;
+        }
         if let Err(error) = std::fs::remove_file(&self.path) {
             tracing::warn!(%error, "the PID file stays behind; it does no harm");
         }

@@ -7,12 +7,13 @@ use crate::exit::Exit;
 use crate::lock::Lock;
 use crate::wiring::{self, Joined};
 use engine::Health;
+use engine::faults::{CrashPoint, reach};
 use server::{Listener, Token, bind_tcp, bind_unix, serve};
-use std::net::{Ipv4Addr, SocketAddr};
 use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use store::Redactor;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// How long what is under way may take to end when the daemon is told to stop.
@@ -75,8 +76,13 @@ async fn live(context: &Context, port: Option<u16>, redactor: &Redactor) -> Resu
     let home = &context.home;
     home.make()?;
     let lock = Lock::take(home)?;
+    reach(CrashPoint::AfterLock);
+    // From here on a signal is a wish to end well, and kept until somebody listens to it.
+    let signals = Signals::listen()?;
     tracing::info!(pid = std::process::id(), home = %home.path.display(), "started");
-    let Joined { app, engine, store } = wiring::join(home, &context.folders, &context.config()?, redactor).await?;
+    let Joined { app, engine, store } =
+        wiring::join(home, &context.folders, &context.config()?, redactor).await?;
+    reach(CrashPoint::BeforeSocket);
     let socket = home.socket()?;
     let cannot_listen = |error: &dyn std::fmt::Display| {
         CliError::new(Exit::Daemon, "cannot_listen", "the daemon cannot listen").because(error)
@@ -103,11 +109,12 @@ async fn live(context: &Context, port: Option<u16>, redactor: &Redactor) -> Resu
         let _ = stopped.await;
     }));
     daemon::tell_starter(READY)?;
-    let exit = wait_for_the_end(&engine).await?;
+    let exit = wait_for_the_end(&engine, signals).await;
     tracing::info!("stopping");
     if tokio::time::timeout(DRAIN_WITHIN, engine.drain()).await.is_err() {
         tracing::warn!("not everything under way ended in time; its guards end it");
     }
+    reach(CrashPoint::AfterDrain);
     app.stop();
     let _ = stop.send(());
     match serving.await {
@@ -116,26 +123,43 @@ async fn live(context: &Context, port: Option<u16>, redactor: &Redactor) -> Resu
         Err(error) => tracing::error!(%error, "the server broke"),
     }
     store.close().await;
-    remove(&socket);
-    remove(&home.token());
+    reach(CrashPoint::BeforeUnlock);
+    if lock.is_ours() {
+        remove(&socket);
+        remove(&home.token());
+    }
     tracing::info!("stopped");
     lock.remove();
     Ok(exit)
 }
 
+/// The signals that end a daemon gently.
+struct Signals {
+    term: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        let listen = |kind: SignalKind| signal(kind).explain("cannot listen for signals");
+        Ok(Self {
+            term: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+        })
+    }
+}
+
 /// A signal ends the daemon gently; a store that is down ends it at once, for the next to read what the disk holds.
-async fn wait_for_the_end(engine: &engine::Engine) -> Result {
-    let listen = |kind: SignalKind| signal(kind).explain("cannot listen for signals");
-    let mut term = listen(SignalKind::terminate())?;
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    let mut hangup = listen(SignalKind::hangup())?;
+async fn wait_for_the_end(engine: &engine::Engine, mut signals: Signals) -> Exit {
     let mut health = engine.health();
     let is_down = health.wait_for(|health| matches!(health, Health::Down(_)));
     tokio::select! {
         biased;
-        _ = term.recv() => Ok(Exit::Success),
-        _ = interrupt.recv() => Ok(Exit::Success),
-        _ = hangup.recv() => Ok(Exit::Success),
+        _ = signals.term.recv() => Exit::Success,
+        _ = signals.interrupt.recv() => Exit::Success,
+        _ = signals.hangup.recv() => Exit::Success,
         down = is_down => {
             let why = down.map(|health| format!("{:?}", *health)).unwrap_or_default();
             tracing::error!(why, "the store is down; the next start reads what the disk holds");

@@ -87,6 +87,9 @@ impl Engine {
                 Some(_) | None => shared.send(open.run, keeper::Message::Look),
             }
         }
+        for run in shared.ports.store.unreleased().await? {
+            shared.send(run, keeper::Message::LetGo);
+        }
         Ok(Self { shared })
     }
 

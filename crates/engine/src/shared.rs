@@ -1,5 +1,6 @@
 //! What the keepers share: the ports, the board in memory, the way to each keeper, and the news.
 
+use crate::faults::{Control, CrashPoint, is_off, reach};
 use crate::keeper::{self, Message};
 use crate::ports::{Agents, Clock, Definitions, Store, Transcripts, Workspaces};
 use crate::ports::{CommitError, Idempotency};
@@ -221,7 +222,8 @@ impl Shared {
 
     fn admit(&self, board: &mut Board) -> Vec<Admission> {
         let is_good = *self.health.borrow() == Health::Good;
-        if self.is_draining() || !is_good || !lock(&self.recovering).is_empty() {
+        let is_recovering = !lock(&self.recovering).is_empty() && !is_off(Control::RecoveredFirst);
+        if self.is_draining() || !is_good || is_recovering {
             return Vec::new();
         }
         let admissions = admit(board, self.ports.clock.now());
@@ -246,6 +248,7 @@ impl Shared {
             recovering.remove(&run) && recovering.is_empty()
         };
         if is_last {
+            reach(CrashPoint::BeforeDispatch);
             self.dispatch();
         }
     }

@@ -156,6 +156,7 @@ pub(crate) fn bury(shared: Arc<Shared>, run: RunId, task: TaskId, process: Optio
         if !planted::is(Bug::LeftoversLive) {
             shared.ports.agents.end_leftover(task, process).await;
         }
+        reach(CrashPoint::AfterLeftover);
         reporter.ended(interrupted("the daemon was restarted"), Usage::default());
     });
 }
@@ -473,6 +474,7 @@ pub(crate) fn publish(shared: Arc<Shared>, run: RunId, spec: Option<AdvanceSpec>
         let moved = match spec {
             None => Err(PROJECT_GONE.to_owned()),
             Some(spec) => {
+                reach(CrashPoint::BeforeBranchMoved);
                 let to = spec.to.clone();
                 let moved = shared.ports.workspaces.advance(spec).await;
                 moved.map(|()| to).map_err(|error| error.to_string())

@@ -50,6 +50,17 @@ pub(crate) fn sweep_dead(folder: &Path) {
     }
 }
 
+/// Removes what makers and removers that were killed left in `folder`, whoever they were: nobody else is at work there.
+pub(crate) fn sweep(folder: &Path) {
+    for below in folders_in(folder) {
+        let name = below.file_name().map(|name| name.to_string_lossy().into_owned());
+        let is_rubbish = name.is_some_and(|name| name.starts_with(".making-") || name.starts_with(".trash-"));
+        if is_rubbish && let Err(error) = remove_tree(&below) {
+            tracing::debug!(folder = %below.display(), %error, "rubbish stays for now");
+        }
+    }
+}
+
 /// Makes a folder that only we may enter, and those above it.
 pub(crate) fn make_private_folder(path: &Path) -> Answer<()> {
     fs::create_dir_all(path).map_err(|error| io_failed("make", path, &error))?;

@@ -14,6 +14,7 @@ use crate::record::{self, Record};
 use crate::refs::{self, Move};
 use crate::tamper;
 use domain::{Access, Change, TaskId};
+use engine::faults::{CrashPoint, reach};
 use engine::ports::{Place, WorkspaceError};
 use std::fs;
 
@@ -64,6 +65,7 @@ impl Places {
         }
         let commit = self.commit(&gather, &record, &tree, message).await?;
         tamper::refuse(&site, &record, &project)?;
+        reach(CrashPoint::MidHarvest);
         self.fetch(&site, &record, &project, (task, &commit)).await?;
         record::write_harvested(&site.harvested(), &commit)?;
         self.change_between(&project, &record.base, &commit)

@@ -15,7 +15,7 @@ use crate::refs::{self, Move};
 use crate::skeleton::{AGENT_BRANCH, Skeleton};
 use crate::tamper;
 use domain::{Access, RunId, StepKey};
-use engine::faults::{Control, is_off};
+use engine::faults::{Control, CrashPoint, is_off, reach};
 use engine::ports::{Place, PlaceSpec};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -246,6 +246,7 @@ impl Places {
         let built = built.map_err(|error| crate::error::with_space(error, &making.dir));
         let placed = match built {
             Ok(()) => {
+                reach(CrashPoint::MidPlace);
                 fs::rename(&making.dir, &site.dir).map_err(|error| io_failed("make", &site.dir, &error))
             }
             Err(error) => Err(error),

@@ -118,8 +118,14 @@ impl Places {
                 tracing::info!(place = %place.path.display(), state = ?place.state, "kept: its work is nowhere else");
             }
         }
-        let _ = std::fs::remove_dir(self.worktrees.join(run.to_string()));
-        Ok(())
+        let folder = self.worktrees.join(run.to_string());
+        blocking(move || {
+            files::sweep(&folder);
+            // One that still holds a place stays.
+            let _ = std::fs::remove_dir(&folder);
+            Ok(())
+        })
+        .await
     }
 
     /// Every place of the home.

@@ -11,6 +11,7 @@ mod backup;
 mod ballast;
 mod blobs;
 mod connection;
+mod epoch;
 mod error;
 mod history;
 mod home;
@@ -36,4 +37,4 @@ pub use read::{
 pub use sqlite::{Health, Options, SqliteStore};
 pub use time::{iso, moment};
 pub use transcript::{Redactor, TranscriptEntry, TranscriptFiles, TranscriptLimits, TranscriptPage};
-pub use verify::{VerifyError, verify};
+pub use verify::{VerifyError, read_history, verify};

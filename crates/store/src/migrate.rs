@@ -8,6 +8,7 @@ use crate::home::{Home, private_file};
 use crate::time::iso;
 use crate::{backup, view};
 use domain::Moment;
+use engine::faults::{CrashPoint, reach};
 use rusqlite::{Connection, OpenFlags, params};
 use std::fs::File;
 use std::io::Read;
@@ -21,11 +22,18 @@ struct Migration {
     renews_views: bool,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    sql: include_str!("schema/0001_history.sql"),
-    renews_views: true,
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        sql: include_str!("schema/0001_history.sql"),
+        renews_views: true,
+    },
+    Migration {
+        version: 2,
+        sql: include_str!("schema/0002_epoch.sql"),
+        renews_views: false,
+    },
+];
 
 /// The newest schema that this version knows.
 pub(crate) const NEWEST: i64 = MIGRATIONS[MIGRATIONS.len() - 1].version;
@@ -147,7 +155,8 @@ fn migrate(connection: &Connection, steps: &[Migration], place: &Place<'_>) -> R
     let (applied, pending) = steps.split_at(steps.partition_point(|step| step.version <= version));
     check_applied(connection, &path, applied)?;
     for step in pending {
-        if step.version > 1 {
+        // A database that is just being made holds nothing yet.
+        if version > 0 {
             let name = format!("before-{:04}-{}.db", step.version, place.now.as_ms());
             let copy = place.home.backups().join(name);
             backup::copy(connection, &copy, || {})?;
@@ -190,6 +199,7 @@ fn apply(connection: &Connection, step: &Migration, place: &Place<'_>, path: &Pa
             .map_err(&sqlite)?;
     }
     transaction.execute_batch(step.sql).map_err(&sqlite)?;
+    reach(CrashPoint::MidMigration);
     if step.renews_views {
         view::rebuild(&transaction, place.blobs).map_err(|error| OpenError::History(error.to_string()))?;
     }
@@ -223,7 +233,7 @@ mod tests {
 
     const NOW: Moment = Moment::from_ms(1_790_000_000_000);
 
-    fn at_version_one() -> (tempfile::TempDir, Home, Blobs, Connection) {
+    fn at_the_newest() -> (tempfile::TempDir, Home, Blobs, Connection) {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path());
         home.prepare().unwrap();
@@ -235,30 +245,17 @@ mod tests {
         (folder, home, blobs, connection)
     }
 
-    fn with(sql: &'static str) -> [Migration; 2] {
-        let [
-            Migration {
-                version,
-                sql: first,
-                renews_views,
-            },
-        ] = MIGRATIONS
-        else {
-            panic!("there are more by now")
+    /// The step after the newest that there is.
+    const NEXT: i64 = NEWEST + 1;
+
+    fn with(sql: &'static str) -> Vec<Migration> {
+        let known = MIGRATIONS.iter().map(|known| Migration { ..*known });
+        let next = Migration {
+            version: NEXT,
+            sql,
+            renews_views: true,
         };
-        let first = Migration {
-            version: *version,
-            sql: first,
-            renews_views: *renews_views,
-        };
-        [
-            first,
-            Migration {
-                version: 2,
-                sql,
-                renews_views: true,
-            },
-        ]
+        known.chain([next]).collect()
     }
 
     fn version(connection: &Connection) -> i64 {
@@ -269,7 +266,7 @@ mod tests {
 
     #[test]
     fn s3_14_a_migration_comes_after_a_copy_and_is_applied_once() {
-        let (_folder, home, blobs, connection) = at_version_one();
+        let (_folder, home, blobs, connection) = at_the_newest();
         let steps = with("ALTER TABLE wakes ADD COLUMN reason TEXT");
         let place = Place {
             home: &home,
@@ -280,14 +277,19 @@ mod tests {
         migrate(&connection, &steps, &place).unwrap();
         let applied = "SELECT group_concat(version || ' ' || applied_at) FROM schema_migrations";
         let applied: String = connection.query_row(applied, [], |row| row.get(0)).unwrap();
-        assert_eq!(applied, format!("1 {at},2 {at}", at = iso(NOW)));
+        let expected: Vec<_> = (1..=NEXT).map(|step| format!("{step} {}", iso(NOW))).collect();
+        assert_eq!(applied, expected.join(","));
         assert_eq!(
             connection.query_row("SELECT count(reason) FROM wakes", [], |row| row.get(0)),
             Ok(0)
         );
-        let copy = home.backups().join(format!("before-0002-{}.db", NOW.as_ms()));
+        let copies: Vec<_> = std::fs::read_dir(home.backups()).unwrap().flatten().collect();
+        assert_eq!(copies.len(), 1, "what was just made needs no copy");
+        let copy = home
+            .backups()
+            .join(format!("before-{NEXT:04}-{}.db", NOW.as_ms()));
         let copy = Connection::open(copy).unwrap();
-        assert_eq!(version(&copy), 1);
+        assert_eq!(version(&copy), NEWEST);
         assert_eq!(
             copy.query_row("SELECT run FROM wakes", [], |row| row.get(0)),
             Ok("a".to_owned())
@@ -297,8 +299,8 @@ mod tests {
         assert!(matches!(
             open(&home, &blobs, NOW),
             Err(OpenError::Newer {
-                found: 2,
-                known: 1,
+                found: NEXT,
+                known: NEWEST,
                 ..
             })
         ));
@@ -306,7 +308,7 @@ mod tests {
 
     #[test]
     fn f_27_a_migration_that_fails_leaves_the_old_schema() {
-        let (_folder, home, blobs, connection) = at_version_one();
+        let (_folder, home, blobs, connection) = at_the_newest();
         let steps = with("ALTER TABLE wakes ADD COLUMN reason TEXT; DROP TABLE nobody_has");
         let place = Place {
             home: &home,
@@ -314,7 +316,7 @@ mod tests {
             now: NOW,
         };
         assert!(migrate(&connection, &steps, &place).is_err());
-        assert_eq!(version(&connection), 1);
+        assert_eq!(version(&connection), NEWEST);
         assert!(connection.prepare("SELECT reason FROM wakes").is_err());
         migrate(&connection, MIGRATIONS, &place).unwrap();
     }

@@ -4,6 +4,7 @@ use crate::backup::{self, Copied};
 use crate::ballast::Ballast;
 use crate::blobs::Blobs;
 use crate::connection::{assert_version, open_reader};
+use crate::epoch;
 use crate::error::{BackupError, OpenError};
 use crate::history;
 use crate::home::Home;
@@ -13,7 +14,8 @@ use crate::record::{self, Blob, Spill};
 use crate::time::iso;
 use crate::workers::Workers;
 use crate::writer::{Handle, Writer};
-use domain::{Moment, Stream, UnitId};
+use domain::{Moment, RunId, Stream, UnitId};
+use engine::faults::{CrashPoint, reach};
 use engine::ports::{Answered, Batch, CommitError, Committed, Later, OpenRun, Recorded, Store, StoreError};
 use rusqlite::Connection;
 use std::collections::VecDeque;
@@ -80,6 +82,7 @@ impl SqliteStore {
         let connection = migrate::open(home, &blobs, now)?;
         let path = home.database();
         let position = history::position(&connection).map_err(OpenError::sqlite(&path))?;
+        let epoch = epoch::take(&connection).map_err(OpenError::sqlite(&path))?;
         let ballast = Ballast::new(home.ballast(), options.ballast_bytes);
         let first = if ballast.hold() {
             Health::Fine
@@ -93,6 +96,7 @@ impl SqliteStore {
             aside: VecDeque::new(),
             blobs: Arc::clone(&blobs),
             position,
+            epoch,
             ballast,
             health: health_sender,
             log: home.write_ahead_log(),
@@ -188,10 +192,11 @@ impl SqliteStore {
                 .iter()
                 .try_for_each(|blob| folder.put_as(&blob.hash, &blob.bytes))
         });
-        self.judge(
-            kept.await
-                .unwrap_or_else(|_gone| Err(io::Error::other("the store is closed"))),
-        )
+        let kept = kept
+            .await
+            .unwrap_or_else(|_gone| Err(io::Error::other("the store is closed")));
+        reach(CrashPoint::AfterBlob);
+        self.judge(kept)
     }
 
     fn judge<T>(&self, kept: io::Result<T>) -> Result<T, CommitError> {
@@ -210,6 +215,7 @@ impl SqliteStore {
     async fn keep_blob(&self, bytes: Vec<u8>) -> Result<String, CommitError> {
         let folder = Arc::clone(&self.blobs);
         let kept = self.filers.run(move |()| folder.put(&bytes)).await;
+        reach(CrashPoint::AfterBlob);
         self.judge(kept.unwrap_or_else(|_gone| Err(io::Error::other("the store is closed"))))
     }
 }
@@ -240,6 +246,10 @@ impl Store for SqliteStore {
 
     fn open_runs(&self) -> Later<'_, Result<Vec<OpenRun>, StoreError>> {
         Box::pin(self.reader.open_runs())
+    }
+
+    fn unreleased(&self) -> Later<'_, Result<Vec<RunId>, StoreError>> {
+        Box::pin(self.reader.unreleased())
     }
 
     fn units(&self) -> Later<'_, Result<Vec<UnitId>, StoreError>> {

@@ -5,9 +5,10 @@ use crate::connection::open_reader;
 use crate::error::{BackupError, OpenError};
 use crate::home::Home;
 use crate::{backup, history, view};
-use domain::{Event, RunEvent, RunId, StepKey, Stream};
+use domain::{Event, Phase, Run, RunEvent, RunId, StepKey, Stream, TaskId, duties, follow};
+use engine::ports::Recorded;
 use rusqlite::{Connection, types::Value};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Why a home could not be looked at.
@@ -23,6 +24,9 @@ pub enum VerifyError {
     /// SQLite failed.
     #[error("SQLite failed: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// An event is damaged.
+    #[error("the history cannot be read: {0}")]
+    History(String),
     /// A file refused.
     #[error("cannot use {0}: {1}")]
     File(std::path::PathBuf, std::io::Error),
@@ -50,6 +54,19 @@ pub fn verify(home: &Home) -> Result<Vec<String>, VerifyError> {
     let broken = verify_copy(&backup::unfinished(&copy), &blobs);
     std::fs::remove_dir_all(&folder).map_err(file(folder))?;
     broken
+}
+
+/// Everything that happened in a home, in order. Nothing is changed, and a daemon may be at work on it. Blocks.
+///
+/// # Errors
+/// When the home cannot be looked at, or an event is damaged.
+pub fn read_history(home: &Home) -> Result<Vec<Recorded>, VerifyError> {
+    let connection = open_reader(&home.database())?;
+    let blobs = Blobs::look(home.blobs());
+    history::after(&connection, &blobs, 0, usize::MAX).map_err(|error| match error {
+        history::HistoryError::Sqlite(error) => VerifyError::Sqlite(error),
+        damaged => VerifyError::History(damaged.to_string()),
+    })
 }
 
 fn verify_copy(path: &Path, blobs: &Blobs) -> Result<Vec<String>, VerifyError> {
@@ -112,9 +129,9 @@ fn check_numbers(kept: &Connection, broken: &mut Vec<String>) -> rusqlite::Resul
     Ok(())
 }
 
-/// Reads every event, with its checksum and its blobs, and counts the completions of each step instance.
+/// Reads every event, with its checksum and its blobs, and follows what it says of steps, tasks and runs.
 fn check_history(kept: &Connection, blobs: &Blobs, broken: &mut Vec<String>) -> rusqlite::Result<()> {
-    let mut completed: BTreeSet<(RunId, StepKey)> = BTreeSet::new();
+    let mut followed = Followed::default();
     let mut position = 0;
     loop {
         let events = match history::after(kept, blobs, position, CHUNK) {
@@ -125,22 +142,66 @@ fn check_history(kept: &Connection, blobs: &Blobs, broken: &mut Vec<String>) -> 
                 return Ok(());
             }
         };
-        let Some(last) = events.last() else { return Ok(()) };
+        let Some(last) = events.last() else { break };
         position = last.position;
         for recorded in &events {
-            let Stream::Run(run) = recorded.stream else {
-                continue;
-            };
-            match &recorded.event {
-                Event::Run(RunEvent::StepCompleted { key, .. }) => {
-                    if !completed.insert((run, key.clone())) {
-                        broken.push(format!("step `{key}` of run {run} was completed twice"));
-                    }
-                }
-                Event::Run(RunEvent::StepReopened { key, .. }) => {
-                    completed.remove(&(run, key.clone()));
-                }
-                Event::Run(_) | Event::Unit(_) | Event::Board(_) => {}
+            if let (Stream::Run(run), Event::Run(event)) = (recorded.stream, &recorded.event) {
+                followed.take(run, event, broken);
+            }
+        }
+    }
+    followed.check_what_is_owed(broken);
+    Ok(())
+}
+
+/// What the history says of runs so far.
+#[derive(Default)]
+struct Followed {
+    completed: BTreeSet<(RunId, StepKey)>,
+    ended: BTreeSet<TaskId>,
+    runs: BTreeMap<RunId, Run>,
+}
+
+impl Followed {
+    fn take(&mut self, run: RunId, event: &RunEvent, broken: &mut Vec<String>) {
+        let said = match event {
+            RunEvent::StepCompleted { key, .. } => {
+                let is_first = self.completed.insert((run, key.clone()));
+                (!is_first).then(|| format!("step `{key}` of run {run} was completed twice"))
+            }
+            RunEvent::StepReopened { key, .. } => {
+                self.completed.remove(&(run, key.clone()));
+                None
+            }
+            RunEvent::TaskOrdered(ordered) => {
+                let key = &ordered.key;
+                let is_late = self.completed.contains(&(run, key.clone()));
+                is_late.then(|| format!("step `{key}` of run {run} was begun after it was completed"))
+            }
+            RunEvent::TaskEnded { task, .. } => {
+                let is_first = self.ended.insert(*task);
+                (!is_first).then(|| format!("task {task} of run {run} ended twice"))
+            }
+            _ => None,
+        };
+        broken.extend(said);
+        match (self.runs.get_mut(&run), event) {
+            (Some(known), event) => known.apply(event),
+            (None, RunEvent::Started(started)) => {
+                self.runs.insert(run, Run::started(run, started));
+            }
+            (None, _) => {}
+        }
+    }
+
+    /// A run that goes on owes something, waits for a person, or is paused: else nothing will ever happen to it.
+    fn check_what_is_owed(&self, broken: &mut Vec<String>) {
+        for (id, run) in &self.runs {
+            let is_over = matches!(run.phase(), Phase::Ended(_));
+            let is_moved = || !duties(run).is_empty() || !follow(run).is_empty();
+            let is_waiting = || !run.attention().is_empty() || run.is_paused();
+            if !is_over && !is_moved() && !is_waiting() {
+                broken.push(format!("run {id} goes on, owes nothing and waits for nothing"));
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::exit::Exit;
 use crate::home::{Home, UserFolders};
 use agents::{Catalog, Fleet, FleetConfig};
 use domain::{BoardInput, Name};
+use engine::faults::{CrashPoint, reach};
 use engine::ports::{Clock, Later};
 use engine::{Engine, EngineError, Ports};
 use flows::Library;
@@ -37,6 +38,7 @@ pub(crate) async fn join(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let started_at = clock.now();
     let store = open_store(home, clock.as_ref())?;
+    reach(CrashPoint::AfterStore);
     let transcripts = open_transcripts(home, &clock, redactor)?;
     let fleet = open_fleet(home, folders, &clock).await?;
     secrets::hide_keys(redactor, fleet.catalog());
@@ -97,7 +99,11 @@ async fn set_slots(engine: &Engine, slots: u32) {
     }
 }
 
-fn open_transcripts(home: &Home, clock: &Arc<dyn Clock>, redactor: &Redactor) -> Result<Arc<TranscriptFiles>> {
+fn open_transcripts(
+    home: &Home,
+    clock: &Arc<dyn Clock>,
+    redactor: &Redactor,
+) -> Result<Arc<TranscriptFiles>> {
     let at = store::Home::at(&home.path);
     let limits = TranscriptLimits::default();
     let opened = TranscriptFiles::open_with(&at, limits, Arc::clone(clock), redactor.clone());

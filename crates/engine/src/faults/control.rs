@@ -73,6 +73,20 @@ super::point::list! {
         TerminalText = "terminal-text",
         /// What a home holds is closed to others, whatever the umask.
         PrivateFiles = "private-files",
+        /// One daemon per home: the lock decides.
+        HomeLocked = "home-locked",
+        /// A daemon removes lock and socket only while they are its own.
+        OwnRemoved = "own-removed",
+        /// What a younger daemon has taken is written no more.
+        EpochFence = "epoch-fence",
+        /// A process is told by its start and boot, not by its number alone.
+        ProcessIdentity = "process-identity",
+        /// Nothing begins before what earlier lives left is gone.
+        RecoveredFirst = "recovered-first",
+        /// A batch is acknowledged after its commit.
+        CommittedFirst = "committed-first",
+        /// A life that ends before it let go of what a run kept leaves that to the next.
+        ReleaseOwed = "release-owed",
     }
 }
 

@@ -35,25 +35,50 @@ mod switch {
 
     /// `point` or `point:3`: the process dies there, the third time it comes by.
     const CRASH_AT: &str = "PARTITA_CRASH_AT";
-    /// A file that gets a line with the point's name before the process dies there.
+    /// The same, but what is being done there panics.
+    const PANIC_AT: &str = "PARTITA_PANIC_AT";
+    /// The same, but the process stops there until somebody lets it go on.
+    const STOP_AT: &str = "PARTITA_STOP_AT";
+    /// A file that gets a line with the point's name before any of it.
     const CRASH_LOG: &str = "PARTITA_CRASH_LOG";
     /// Names of controls, with commas between.
     const WITHOUT: &str = "PARTITA_WITHOUT";
 
+    /// What befalls the process.
+    #[derive(Clone, Copy, PartialEq, Eq)]
+    enum Fate {
+        Death,
+        Panic,
+        Stop,
+    }
+
     struct Aim {
+        fate: Fate,
         point: CrashPoint,
         hits_left: AtomicU64,
     }
 
+    impl Aim {
+        fn read(name: &str, fate: Fate) -> Option<Self> {
+            let text = std::env::var(name).ok()?;
+            let (name, count) = text.split_once(':').unwrap_or((&text, "1"));
+            let point = CrashPoint::named(name).expect("a test names a point of the list");
+            let count = count.parse().expect("a test counts in numbers");
+            Some(Self {
+                fate,
+                point,
+                hits_left: AtomicU64::new(count),
+            })
+        }
+    }
+
     static AIM: LazyLock<Option<Aim>> = LazyLock::new(|| {
-        let text = std::env::var(CRASH_AT).ok()?;
-        let (name, count) = text.split_once(':').unwrap_or((&text, "1"));
-        let point = CrashPoint::named(name).expect("a test names a point of the list");
-        let count = count.parse().expect("a test counts in numbers");
-        Some(Aim {
-            point,
-            hits_left: AtomicU64::new(count),
-        })
+        let fates = [
+            (CRASH_AT, Fate::Death),
+            (PANIC_AT, Fate::Panic),
+            (STOP_AT, Fate::Stop),
+        ];
+        fates.into_iter().find_map(|(name, fate)| Aim::read(name, fate))
     });
 
     static OFF: LazyLock<BTreeSet<Control>> = LazyLock::new(|| {
@@ -64,7 +89,8 @@ mod switch {
             .collect()
     });
 
-    /// This process may be killed here, at once and without a word, as by the machine's death.
+    /// This process may be killed here, at once and without a word, as by the machine's death; or stopped; or what is
+    /// being done may panic.
     pub fn reach(point: CrashPoint) {
         let Some(aim) = AIM.as_ref().filter(|aim| aim.point == point) else {
             return;
@@ -81,11 +107,20 @@ mod switch {
             log.write_all(format!("{}\n", point.name()).as_bytes())
                 .expect("a test's log can be written");
         }
-        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
-            .expect("a process may kill itself");
-        // The signal may take a moment to arrive; nothing more may happen until it does.
-        loop {
-            std::thread::park();
+        let send = |signal| {
+            rustix::process::kill_process(rustix::process::getpid(), signal)
+                .expect("a process may signal itself");
+        };
+        match aim.fate {
+            Fate::Panic => panic!("a test wants a panic at {}", point.name()),
+            Fate::Stop => send(rustix::process::Signal::STOP),
+            Fate::Death => {
+                send(rustix::process::Signal::KILL);
+                // The signal may take a moment to arrive; nothing more may happen until it does.
+                loop {
+                    std::thread::park();
+                }
+            }
         }
     }
 

@@ -38,6 +38,8 @@ list! {
         AfterClaim = "after-claim",
         /// A task was ordered and the order stored; nothing was made for it.
         AfterOrder = "after-order",
+        /// A task's place was made under another name; it is not in its place.
+        MidPlace = "mid-place",
         /// A task's place was made.
         AfterPlace = "after-place",
         /// A task's process waits; nobody stored that it exists.
@@ -46,6 +48,8 @@ list! {
         AfterGo = "after-go",
         /// A task's process ended; nobody looked at what it left.
         AfterExit = "after-exit",
+        /// What a writer made is a commit in its place; nobody fetched it.
+        MidHarvest = "mid-harvest",
         /// What a writer made was fetched; the task's end is not stored.
         AfterHarvest = "after-harvest",
         /// An account's limit is stored; the end of the task that met it is not.
@@ -60,9 +64,27 @@ list! {
         AfterCommit = "after-commit",
         /// What a person asked is stored; the person was not told.
         AfterRequest = "after-request",
+        /// The run's branch is about to be moved; nothing says so.
+        BeforeBranchMoved = "before-branch-moved",
         /// The run's branch was moved; nobody stored it.
         AfterBranchMoved = "after-branch-moved",
         /// A run ended; what it kept outside the history is still there.
         BeforeRelease = "before-release",
+        /// The schema has changed; nothing says so, and nothing is committed.
+        MidMigration = "mid-migration",
+        /// The home is locked; nothing was read.
+        AfterLock = "after-lock",
+        /// The state is open and ours; nothing was made of it.
+        AfterStore = "after-store",
+        /// The history is read and what it owes is looked at; nobody can ask yet.
+        BeforeSocket = "before-socket",
+        /// What an earlier life left of a task is gone; nobody stored that the task is over.
+        AfterLeftover = "after-leftover",
+        /// Nothing of earlier lives is left; nothing has begun in this one.
+        BeforeDispatch = "before-dispatch",
+        /// Told to stop: everything under way has ended and is stored; the state is still open.
+        AfterDrain = "after-drain",
+        /// Told to stop: the state is closed; socket and lock are still there.
+        BeforeUnlock = "before-unlock",
     }
 }

@@ -2,11 +2,11 @@
 
 use super::turn::{Taken, Turn};
 use super::{Keeper, Message};
-use crate::faults::{CrashPoint, reach};
+use crate::faults::{Control, CrashPoint, is_off, reach};
 use crate::ports::{Append, Batch, CommitError};
 use crate::work::Report;
 use crate::{EngineError, Health, board};
-use domain::{Event, RunEvent, Stream};
+use domain::{Event, Phase, RunEvent, Stream};
 
 /// How long to wait before a full disk is tried again.
 const FULL_PAUSE_MS: u64 = 1_000;
@@ -21,16 +21,25 @@ impl Keeper {
             taken,
             ended,
             wake,
+            is_released,
         } = turn;
         if events.is_empty() {
+            if is_released {
+                self.note_released().await;
+            }
             self.answer(taken).await;
             self.look_again_after(!ended.is_empty());
             return self.act();
         }
         let appended = u64::try_from(events.len()).expect("a turn is short");
         let news = self.news_for_the_board(&events);
+        let at = self.shared.ports.clock.now();
+        // However this life ends, what an ended run kept is let go of.
+        let is_kept = matches!(self.run().phase(), Phase::Ended(_)) && !self.is_released;
+        let is_kept = is_kept && !is_off(Control::ReleaseOwed);
+        let wake = if is_kept { Some(at) } else { wake };
         let batch = Batch {
-            at: self.shared.ports.clock.now(),
+            at,
             appends: vec![Append {
                 stream: Stream::Run(self.id),
                 expected_seq: self.run().seq() - appended,
@@ -56,6 +65,20 @@ impl Keeper {
                 self.act();
             }
             Err(error) => self.not_stored(error, taken).await,
+        }
+    }
+
+    /// Nothing more is owed to a run that has ended.
+    async fn note_released(&mut self) {
+        let batch = Batch {
+            at: self.shared.ports.clock.now(),
+            appends: Vec::new(),
+            idempotency: None,
+            wakes: vec![(self.id, None)],
+        };
+        if let Err(error) = self.shared.ports.store.commit(batch).await {
+            // The next life lets go of nothing, and says so again.
+            tracing::debug!(run.id = %self.id, %error, "not noted that nothing of the run is kept");
         }
     }
 

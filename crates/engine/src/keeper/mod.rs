@@ -26,6 +26,8 @@ pub(crate) enum Message {
     Report(Report),
     /// Look at what is owed: the run is new, its time has come, a slot was given to it, or the daemon has just started.
     Look,
+    /// An earlier life ended the run and did not come to let go of what it kept.
+    LetGo,
     /// Stop what is under way and leave.
     Drain,
 }
@@ -44,7 +46,7 @@ impl Message {
     pub(crate) const fn is_owed(&self) -> bool {
         match self {
             Self::Report(_) => true,
-            Self::Command(_) | Self::Look | Self::Drain => false,
+            Self::Command(_) | Self::Look | Self::LetGo | Self::Drain => false,
         }
     }
 
@@ -204,7 +206,7 @@ impl Keeper {
                 Message::Report(Report::Ended { task, .. }) => {
                     self.under_way.remove(&Effort::Task(task));
                 }
-                Message::Report(_) | Message::Look => {}
+                Message::Report(_) | Message::Look | Message::LetGo => {}
                 Message::Drain => self.is_draining = true,
             }
         }

@@ -28,6 +28,8 @@ pub(super) struct Turn {
     pub(super) ended: BTreeSet<StepKey>,
     /// When all that is owed may begin at the earliest; none when something is in hand or may begin now.
     pub(super) wake: Option<Moment>,
+    /// What the run kept outside the history was let go of.
+    pub(super) is_released: bool,
 }
 
 /// A message that was decided on.
@@ -82,6 +84,7 @@ impl Keeper {
             }
             Message::Report(report) => self.take_report(report, turn, now),
             Message::Look => {}
+            Message::LetGo => self.is_released = false,
             Message::Drain => self.is_draining = true,
         }
     }
@@ -152,6 +155,7 @@ impl Keeper {
             }
             Report::Released => {
                 self.under_way.remove(&Effort::Release);
+                turn.is_released = true;
                 None
             }
         };

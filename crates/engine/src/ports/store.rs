@@ -133,6 +133,9 @@ pub trait Store: Send + Sync {
     /// The runs that have not ended, oldest first.
     fn open_runs(&self) -> Later<'_, Result<Vec<OpenRun>, StoreError>>;
 
+    /// The runs that have ended and have a wake: an earlier life did not come to let go of what they kept.
+    fn unreleased(&self) -> Later<'_, Result<Vec<RunId>, StoreError>>;
+
     /// The units that were not deleted, oldest first.
     fn units(&self) -> Later<'_, Result<Vec<UnitId>, StoreError>>;
 

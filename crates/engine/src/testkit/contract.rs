@@ -361,12 +361,18 @@ async fn runs_are_open_until_they_end(store: &dyn Store) {
             report: "# report".to_owned(),
         }),
     ];
-    store
-        .commit(batch(vec![append(Stream::Run(first), 5, failed)]))
-        .await
-        .expect("a run ends");
+    let mut end = batch(vec![append(Stream::Run(first), 5, failed)]);
+    end.wakes = vec![(first, Some(AT))];
+    store.commit(end).await.expect("a run ends");
     let open = store.open_runs().await.expect("runs can be listed");
     assert_eq!(open.len(), 1, "a run that ended is not open");
+    let unreleased = store.unreleased().await;
+    assert_eq!(unreleased, Ok(vec![first]), "only a run that ended is unreleased");
+    let mut released = batch(Vec::new());
+    released.wakes = vec![(first, None)];
+    store.commit(released).await.expect("a run is let go of");
+    let unreleased = store.unreleased().await;
+    assert_eq!(unreleased, Ok(Vec::new()), "it is let go of once");
     let by = "sam".to_owned();
     let reopened = Event::Run(RunEvent::StepReopened { key, by });
     store

@@ -207,6 +207,13 @@ impl Kept {
         open.sort_by_key(|(first, _)| *first);
         open.into_iter().map(|(_, open)| open).collect()
     }
+
+    fn unreleased(&self) -> Vec<RunId> {
+        let woken = self.wakes.keys().copied();
+        woken
+            .filter(|run| self.runs.get(run).is_some_and(|row| !row.is_open))
+            .collect()
+    }
 }
 
 impl RunRow {
@@ -335,6 +342,10 @@ impl Store for MemoryStore {
 
     fn open_runs(&self) -> Later<'_, Result<Vec<OpenRun>, StoreError>> {
         self.read(Kept::open_runs)
+    }
+
+    fn unreleased(&self) -> Later<'_, Result<Vec<RunId>, StoreError>> {
+        self.read(Kept::unreleased)
     }
 
     fn units(&self) -> Later<'_, Result<Vec<UnitId>, StoreError>> {

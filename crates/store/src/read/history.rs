@@ -3,7 +3,7 @@
 use super::{Reader, parsed, rows};
 use crate::error::ReadError;
 use crate::history;
-use domain::{Moment, Stream, UnitId};
+use domain::{Moment, RunId, Stream, UnitId};
 use engine::ports::{OpenRun, Recorded, StoreError};
 
 impl Reader {
@@ -61,6 +61,23 @@ impl Reader {
                         has_live_task: row.get("live")?,
                     })
                 },
+            )
+        });
+        ask.await.map_err(told)
+    }
+
+    /// The runs that have ended and have a wake.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unreleased(&self) -> Result<Vec<RunId>, StoreError> {
+        let ask = self.read(|connection, _| {
+            rows(
+                connection,
+                "SELECT w.run AS id FROM wakes w JOIN flow_runs r ON r.id = w.run
+                 WHERE r.status <> 'running' ORDER BY w.run",
+                [],
+                |row| parsed(row, "id"),
             )
         });
         ask.await.map_err(told)

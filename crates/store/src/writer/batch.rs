@@ -4,6 +4,7 @@ use super::Work;
 use crate::record::stream_key;
 use crate::{answers, history, view};
 use domain::{Moment, Stream};
+use engine::faults::{CrashPoint, reach};
 use engine::ports::{Batch, CommitError, Committed, Idempotency};
 use rusqlite::{Connection, ErrorCode, ffi, params};
 
@@ -99,6 +100,7 @@ fn write(connection: &Connection, position: u64, work: &Work) -> Result<Committe
                 at: &work.at,
             };
             history::insert(connection, &slot, record).map_err(broken)?;
+            reach(CrashPoint::MidCommit);
             view::apply(connection, &fact, append.stream, event).map_err(broken)?;
         }
     }
@@ -155,9 +157,9 @@ fn recall(
     at: Moment,
 ) -> rusqlite::Result<Result<(), CommitError>> {
     Ok(match answers::find(connection, &request.key, at)? {
-        Some(first) if first.body_hash == request.body_hash => Err(CommitError::Repeated {
-            answer: first.answer,
-        }),
+        Some(first) if first.body_hash == request.body_hash => {
+            Err(CommitError::Repeated { answer: first.answer })
+        }
         Some(_) => Err(CommitError::KeyReused),
         None => Ok(()),
     })

@@ -44,6 +44,7 @@ fn bench() -> Bench {
         aside: VecDeque::new(),
         blobs,
         position: 0,
+        epoch: 0,
         ballast: Ballast::new(home.ballast(), u64::MAX / 4),
         health: sender,
         log: home.write_ahead_log(),

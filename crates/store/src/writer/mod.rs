@@ -12,9 +12,10 @@ pub(crate) use handle::{Handle, Message, Work};
 
 use crate::ballast::Ballast;
 use crate::blobs::Blobs;
-use crate::{Health, backup, view};
+use crate::{Health, backup, epoch, view};
+use engine::faults::{Control, is_off};
 use engine::ports::{CommitError, Committed};
-use rusqlite::{Connection, ErrorCode, ffi};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, ffi};
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,6 +43,8 @@ pub(crate) struct Writer {
     pub(crate) aside: VecDeque<Message>,
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) position: u64,
+    /// The life of the daemon that this is; what the database says must be no younger.
+    pub(crate) epoch: u64,
     pub(crate) ballast: Ballast,
     pub(crate) health: watch::Sender<Health>,
     pub(crate) log: PathBuf,
@@ -123,7 +126,7 @@ impl Writer {
             let kept = self.try_commit(connection, &group);
             tries += 1;
             match &kept {
-                Err(error)
+                Err(Unkept::Sqlite(error))
                     if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && tries < BUSY_TRIES =>
                 {
                     tracing::error!(
@@ -144,7 +147,10 @@ impl Writer {
                     .for_each(|(work, answer)| work.answer(answer));
             }
             Err(error) => {
-                let refusal = self.failed(&error);
+                let refusal = match error {
+                    Unkept::Sqlite(error) => self.failed(&error),
+                    Unkept::Stale => self.is_stale(),
+                };
                 group
                     .into_iter()
                     .for_each(|work| work.answer(Err(refusal.clone())));
@@ -169,21 +175,22 @@ impl Writer {
     }
 
     /// One transaction over the group. A batch that is refused leaves nothing behind and stops no other.
-    fn try_commit(&self, connection: &Connection, group: &[Work]) -> rusqlite::Result<Kept> {
+    fn try_commit(&self, connection: &Connection, group: &[Work]) -> Result<Kept, Unkept> {
         match self.transact(connection, group, batch::plainly) {
-            Err(error) if batch::is_refusal(&error) => self.transact(connection, group, batch::guarded),
+            Err(Unkept::Sqlite(error)) if batch::is_refusal(&error) => {
+                self.transact(connection, group, batch::guarded)
+            }
             kept => kept,
         }
     }
 
-    fn transact(
-        &self,
-        connection: &Connection,
-        group: &[Work],
-        apply: batch::Apply,
-    ) -> rusqlite::Result<Kept> {
+    fn transact(&self, connection: &Connection, group: &[Work], apply: batch::Apply) -> Result<Kept, Unkept> {
         let run = |sql: &str| connection.prepare_cached(sql)?.execute([]).map(drop);
         run("BEGIN IMMEDIATE")?;
+        if !self.is_ours(connection)? {
+            run("ROLLBACK")?;
+            return Err(Unkept::Stale);
+        }
         let mut position = self.position;
         let mut answers = Vec::with_capacity(group.len());
         let kept = group
@@ -203,13 +210,29 @@ impl Writer {
                 tracing::error!(%error, "cannot roll back");
             }
         }
-        kept.map(|()| (answers, position))
+        kept.map(|()| (answers, position)).map_err(Unkept::Sqlite)
+    }
+
+    /// Whether no younger life of the daemon has taken the home. Asked inside the transaction: whoever takes it after
+    /// that waits for our end.
+    fn is_ours(&self, connection: &Connection) -> rusqlite::Result<bool> {
+        Ok(is_off(Control::EpochFence) || epoch::read(connection)? == self.epoch)
+    }
+
+    /// Nothing that this process knows is true any more.
+    fn is_stale(&self) -> CommitError {
+        let reason = "a younger daemon has taken this home";
+        tracing::error!(epoch = self.epoch, reason);
+        self.health.send_replace(Health::Down(reason.to_owned()));
+        CommitError::Down(reason.to_owned())
     }
 
     fn rebuild(&self, connection: &Connection) -> Result<(), String> {
-        let transaction = connection
-            .unchecked_transaction()
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
             .map_err(|error| error.to_string())?;
+        if !self.is_ours(&transaction).map_err(|error| error.to_string())? {
+            return Err(self.is_stale().to_string());
+        }
         view::rebuild(&transaction, &self.blobs).map_err(|error| error.to_string())?;
         transaction.commit().map_err(|error| error.to_string())
     }
@@ -274,6 +297,19 @@ impl Writer {
         if let Err(error) = done.and(patient) {
             tracing::debug!(%error, mode, "the checkpoint has to wait");
         }
+    }
+}
+
+/// Why a group was not kept.
+enum Unkept {
+    Sqlite(rusqlite::Error),
+    /// The home is another's by now.
+    Stale,
+}
+
+impl From<rusqlite::Error> for Unkept {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
     }
 }
 

@@ -117,6 +117,10 @@ impl Store for Watched {
         self.store.open_runs()
     }
 
+    fn unreleased(&self) -> Later<'_, Result<Vec<RunId>, StoreError>> {
+        self.store.unreleased()
+    }
+
     fn units(&self) -> Later<'_, Result<Vec<domain::UnitId>, StoreError>> {
         self.store.units()
     }
