@@ -17,17 +17,22 @@ pub(crate) struct Home {
     pub(crate) empty: PathBuf,
     /// Inputs too long for a prompt.
     pub(crate) files: PathBuf,
+    /// For setting up the step's working copy, whoever works in it.
+    pub(crate) setup: PathBuf,
 }
 
 impl Home {
     /// Makes the folders, those of one task empty.
     pub(crate) fn prepare(homes: &Path, run: RunId, key: &StepKey, agent: &str) -> io::Result<Self> {
-        let folder = of_run(homes, run).join(folder_name(key)).join(agent);
+        let step = of_run(homes, run).join(folder_name(key));
+        let folder = step.join(agent);
         let made = Self {
             home: folder.join("home"),
             temporary: folder.join("tmp"),
             empty: folder.join("tmp.empty"),
             files: folder.join("files"),
+            // No agent's name has a point.
+            setup: step.join(".setup"),
         };
         for fresh in [&made.temporary, &made.empty, &made.files] {
             remove(fresh);

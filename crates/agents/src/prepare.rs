@@ -5,17 +5,18 @@ use crate::account::LoggedIn;
 use crate::descriptor::{Descriptor, Holes, Manner, fill, fill_text};
 use crate::dialect::Brief;
 use crate::fleet::Fleet;
-use crate::harness::{Caps, Prepared};
+use crate::harness::{Caps, Prepared, SetUp};
 use crate::home::Home;
 use crate::install::{Installed, expand, find};
 use crate::process::MARKER;
 use crate::sandbox::{InForce, Policy, Program, Sandbox};
 use domain::{Access, Name, Network};
-use engine::ports::{BeginError, WorkOrder};
+use engine::ports::{BeginError, Setup, WorkOrder};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 /// Whether an agent could begin a task with that access.
 pub(crate) fn ready(fleet: &Fleet, agent: &str, access: Access) -> Result<(), BeginError> {
@@ -93,6 +94,10 @@ impl Ready {
         let manners = self.manners(order.access);
         write_files(descriptor, &manners, &holes, &home).map_err(begin_error)?;
         let policy = self.policy(fleet, &order, &home);
+        let setup = order.setup.as_ref();
+        let setup = setup
+            .map(|setup| self.setup(fleet, (&order, setup), &home))
+            .transpose()?;
         let bounds = fleet.in_force.bounds.clone();
         let is_sandboxed = bounds.sandbox != Sandbox::None;
         let named = manners
@@ -127,6 +132,7 @@ impl Ready {
             program: Program { line, environment },
             policy,
             bounds,
+            setup,
             end: descriptor.end,
             account,
             login: None,
@@ -195,6 +201,53 @@ impl Ready {
         }
     }
 
+    /// The project's own command: in the task's sandbox, but with a home that holds no login.
+    fn setup(
+        &self,
+        fleet: &Fleet,
+        (order, setup): (&WorkOrder, &Setup),
+        home: &Home,
+    ) -> Result<SetUp, BeginError> {
+        if fleet.in_force.bounds.sandbox == Sandbox::None {
+            return Err(BeginError::Unenforceable(
+                "the project sets its working copies up with a command, which runs in a sandbox only: install \
+                 bubblewrap, or take `setup` out of .partita/partita.toml"
+                    .to_owned(),
+            ));
+        }
+        let (own, user) = (home.setup.join("home"), &fleet.config.user_home);
+        let chosen = &fleet.config.catalog.sandbox;
+        let listed = |paths: &[String]| paths.iter().map(|path| expand(path, user)).collect::<Vec<_>>();
+        let (path, mut readable) = (listed(&chosen.path), listed(&chosen.readable));
+        readable.extend(path.iter().chain(&order.readable).cloned());
+        let mut environment = crate::environment::basic(&fleet.config.environment, &path);
+        if setup.network == Network::Open {
+            environment.extend(crate::environment::proxies(&fleet.config.environment));
+        }
+        environment.push(("HOME".to_owned(), own.to_string_lossy().into_owned()));
+        environment.push((MARKER.to_owned(), order.task.to_string()));
+        Ok(SetUp {
+            program: Program {
+                line: vec!["/bin/sh".to_owned()],
+                environment,
+            },
+            policy: Policy {
+                place: order.place.clone(),
+                access: Access::Write,
+                protects_tree: true,
+                network: setup.network,
+                home: Some(own),
+                temporary: home.setup.join("tmp"),
+                readable,
+                writable: listed(&chosen.writable),
+            },
+            command: setup.command.clone(),
+            timeout_ms: setup.timeout_ms,
+            folder: home.setup.clone(),
+            mark: mark(order, setup).map_err(begin_error)?,
+        })
+    }
+
     fn shown_paths(&self, fleet: &Fleet) -> Vec<PathBuf> {
         let names = self.descriptor.login.passed_paths.iter();
         names
@@ -238,6 +291,25 @@ impl Ready {
         made.push((MARKER.to_owned(), order.task.to_string()));
         made
     }
+}
+
+/// Which working copy, and what is done to it. One that was thrown away and made again is another.
+fn mark(order: &WorkOrder, setup: &Setup) -> io::Result<String> {
+    use std::os::unix::fs::MetadataExt;
+    let seen = std::fs::symlink_metadata(&order.place)?;
+    // The number of one that is gone may be given again, its birth not. Where births are not kept, the number has to do.
+    let born = seen
+        .created()
+        .ok()
+        .and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    Ok(format!(
+        "{}:{} {:?}\n{:?}\n{}\n",
+        seen.dev(),
+        seen.ino(),
+        born.unwrap_or_default(),
+        setup.network,
+        setup.command
+    ))
 }
 
 /// The mode of the last manner that names one.

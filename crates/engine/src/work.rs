@@ -267,6 +267,11 @@ async fn begin_process(shared: &Arc<Shared>, job: &Job) -> Result<(Place, Begun)
         .await
         .map_err(no_place)?;
     reach(CrashPoint::AfterPlace);
+    let setup = match (job.role, job.place.access) {
+        (Role::Work, Access::Write) => ports.definitions.setup(&job.flow),
+        (Role::Work, Access::Read) | (Role::Gate, _) => Ok(None),
+    };
+    let setup = setup.map_err(|error| failed(FailureClass::Missing, error.to_string()))?;
     let order = WorkOrder {
         task: job.task,
         chat: job.order.chat,
@@ -282,6 +287,7 @@ async fn begin_process(shared: &Arc<Shared>, job: &Job) -> Result<(Place, Begun)
         files: job.order.files.clone(),
         timeout_ms: job.order.timeout_ms,
         idle_timeout_ms: job.order.idle_timeout_ms,
+        setup,
         check: Arc::new(StepCheck {
             definitions: Arc::clone(&ports.definitions),
             flow: job.flow.clone(),

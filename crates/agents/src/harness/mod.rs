@@ -7,8 +7,10 @@ mod clocks;
 mod ending;
 mod lines;
 mod process;
+mod setup;
 mod sink;
 mod talk;
 
 pub(crate) use process::{Prepared, Task};
+pub(crate) use setup::SetUp;
 pub(crate) use sink::Caps;

@@ -2,6 +2,7 @@
 
 use super::clocks::{Clocks, Why};
 use super::ending::{ended, failed, stopped};
+use super::setup::{SetUp, set_up};
 use super::sink::{Caps, Sink};
 use super::talk::{REPAIRS_MAX, Talk, Talked};
 use crate::account::{Member, Turn};
@@ -32,6 +33,8 @@ pub(crate) struct Prepared {
     pub(crate) policy: Policy,
     /// What sees to that.
     pub(crate) bounds: Bounds,
+    /// What its working copy needs first.
+    pub(crate) setup: Option<SetUp>,
     /// How it is ended.
     pub(crate) end: End,
     /// Its account, as `agent/account`.
@@ -71,7 +74,14 @@ impl Task {
         let mut sink = Sink::new(transcripts, order.chat, order.task, self.prepared.caps);
         let watched = Watched::new(&self.prepared.policy, &self.prepared.bounds);
 
-        let mut end = self.converse(&mut sink, &mut stop).await;
+        let (prepared, guard) = (&self.prepared, &mut self.guard);
+        let mut end = match set_up(prepared, guard, &self.process, (&mut sink, &mut stop)).await {
+            Ok(()) => self.converse(&mut sink, &mut stop).await,
+            Err(ending) => AgentEnd {
+                ending,
+                usage: Usage::default(),
+            },
+        };
 
         let Self {
             prepared,

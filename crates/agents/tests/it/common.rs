@@ -190,6 +190,7 @@ pub(crate) fn order(ground: &Path, kept: &Arc<Kept>, agent: &str, prompt: &str) 
         files: Vec::new(),
         timeout_ms: 50_000,
         idle_timeout_ms: 50_000,
+        setup: None,
         check: Arc::new(Wants(None)),
         transcripts: Arc::clone(kept) as Arc<dyn Transcripts>,
     }

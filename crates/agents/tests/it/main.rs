@@ -13,3 +13,4 @@ mod endings;
 mod killed;
 mod output;
 mod sandbox;
+mod setup;

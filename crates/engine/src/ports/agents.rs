@@ -1,6 +1,6 @@
 //! Does tasks: starts an agent's process, lets it go, hears how it ended, stops it.
 
-use super::{Later, Transcripts};
+use super::{Later, Setup, Transcripts};
 use domain::{Access, ChatId, Ending, Name, Network, ProcessIdentity, RunId, StepKey, TaskId, Usage, Value};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,6 +51,8 @@ pub struct WorkOrder {
     pub timeout_ms: u64,
     /// How long it may be silent.
     pub idle_timeout_ms: u64,
+    /// What the working copy needs first, once in each that is fresh.
+    pub setup: Option<Setup>,
     /// Judges its final message.
     pub check: Arc<dyn OutputCheck>,
     /// Gets what it says.
