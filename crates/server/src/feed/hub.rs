@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use store::{Reader, TranscriptEntry};
 use tokio::sync::{broadcast, watch};
+use tokio::time::{Instant, sleep_until};
 
 /// Events that are read at once.
 const EVENTS: usize = 256;
@@ -22,10 +23,12 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Runs of tasks that are remembered; more are looked up again.
 const TASKS_MAX: usize = 4_096;
 
-/// From so many entries on that wait to be told, pieces of one text are joined.
-const BACKLOG: usize = 64;
-/// Entries that are joined at once at most.
-const JOINED_MAX: usize = 2_048;
+/// Entries that are told one by one within a window; more wait for its end, so that pieces of one text can be joined.
+const WINDOW_ENTRIES: usize = 64;
+/// How long a reader waits at most for what an agent said, when much is said.
+const WINDOW: Duration = Duration::from_millis(25);
+/// Entries that are joined at once at most: less than what may wait before some are missed.
+const JOINED_MAX: usize = 4_000;
 
 /// All readers.
 pub(crate) struct Hub {
@@ -115,6 +118,35 @@ impl Hub {
     }
 }
 
+/// How much was told lately.
+struct Pace {
+    began: Instant,
+    entries: usize,
+    /// Until when what comes in waits.
+    pause: Option<Instant>,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            entries: 0,
+            pause: None,
+        }
+    }
+
+    fn told(&mut self, entries: usize) {
+        let now = Instant::now();
+        if now >= self.began + WINDOW {
+            (self.began, self.entries) = (now, 0);
+        }
+        self.entries += entries;
+        if self.entries > WINDOW_ENTRIES {
+            self.pause = Some(self.began + WINDOW);
+        }
+    }
+}
+
 impl Follower {
     async fn run(
         mut self,
@@ -122,6 +154,7 @@ impl Follower {
         mut live: broadcast::Receiver<Arc<TranscriptEntry>>,
     ) {
         let mut has_transcripts = true;
+        let mut pace = Pace::new();
         self.catch_up().await;
         loop {
             tokio::select! {
@@ -133,8 +166,14 @@ impl Follower {
                     }
                     self.catch_up().await;
                 }
-                entry = live.recv(), if has_transcripts => match entry {
-                    Ok(entry) => self.say_with_backlog(entry, &mut live).await,
+                () = sleep_until(pace.pause.unwrap_or_else(Instant::now)), if pace.pause.is_some() => {
+                    self.say_all_that_waits(&mut live, &mut pace).await;
+                }
+                entry = live.recv(), if has_transcripts && pace.pause.is_none() => match entry {
+                    Ok(entry) => {
+                        self.say(Piece::of(&entry)).await;
+                        pace.told(1);
+                    }
                     // What was missed shows as a gap between offsets, and the transcript has it.
                     Err(broadcast::error::RecvError::Lagged(_)) => {}
                     Err(broadcast::error::RecvError::Closed) => has_transcripts = false,
@@ -143,21 +182,22 @@ impl Follower {
         }
     }
 
-    /// Tells an entry, and what waits behind it. While much waits, pieces of one text become one piece: readers get all
-    /// of it in fewer frames, and none of it is missed for want of time.
-    async fn say_with_backlog(
+    /// Tells what came in during a pause. Pieces of one text become one piece: readers get all of it in fewer frames, and
+    /// none of it is missed for want of time.
+    async fn say_all_that_waits(
         &mut self,
-        first: Arc<TranscriptEntry>,
         live: &mut broadcast::Receiver<Arc<TranscriptEntry>>,
+        pace: &mut Pace,
     ) {
-        if live.len() < BACKLOG {
-            return self.say(Piece::of(&first)).await;
-        }
+        *pace = Pace::new();
+        let mut taken = 0;
         // One that was missed ends the taking: what follows it is no piece of what was before.
         let waiting = std::iter::from_fn(|| live.try_recv().ok()).take(JOINED_MAX);
-        for piece in joined(std::iter::once(first).chain(waiting)) {
+        let pieces = joined(waiting.inspect(|_| taken += 1));
+        for piece in pieces {
             self.say(piece).await;
         }
+        pace.told(taken);
     }
 
     async fn catch_up(&mut self) {

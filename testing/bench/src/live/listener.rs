@@ -79,16 +79,16 @@ fn read(stream: &mut UnixStream, socket: &Path) -> anyhow::Result<Heard> {
         let Some(count) = taken(stream.read(&mut bytes))? else {
             return Ok(heard);
         };
-        if count == 0 {
+        rest.extend_from_slice(&bytes[..count]);
+        let closed = heard.closed;
+        let seen = scan(&rest, &mut heard);
+        rest.drain(..seen);
+        if count == 0 || heard.closed > closed {
             // Closed by the daemon: what comes until the next reading is missed, and that is counted.
             *stream = ask(socket)?;
             stream.set_read_timeout(Some(SILENCE))?;
             rest.clear();
-            continue;
         }
-        rest.extend_from_slice(&bytes[..count]);
-        let seen = scan(&rest, &mut heard);
-        rest.drain(..seen);
         if heard.lines > 0 {
             stream.set_read_timeout(Some(SILENCE))?;
         }
