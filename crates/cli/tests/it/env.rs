@@ -86,6 +86,10 @@ impl TestEnv {
             .env("LANG", "C.UTF-8")
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
+        // A control that is turned off for a test is off for the daemon.
+        if let Some(without) = std::env::var_os("PARTITA_WITHOUT") {
+            command.env("PARTITA_WITHOUT", without);
+        }
         // Without a script of the test's, the agent has its own for the demo.
         let script = self.path("script.toml");
         if script.exists() {
@@ -177,14 +181,17 @@ pub(crate) fn given(output: &Output) -> Given {
 
 /// Whether a process of this number exists and is more than a corpse.
 pub(crate) fn is_alive(pid: u32) -> bool {
-    let Ok(status) = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")) else {
+    let process = Path::new("/proc").join(pid.to_string());
+    let Ok(status) = std::fs::read_to_string(process.join("stat")) else {
         return false;
     };
+    // Its first thread can be a corpse while others still hold files, locks and ports.
+    let has_others = std::fs::read_dir(process.join("task")).is_ok_and(|threads| threads.count() > 1);
     let state = status
         .rsplit(')')
         .next()
         .and_then(|rest| rest.trim().chars().next());
-    !matches!(state, Some('Z' | 'X') | None)
+    has_others || !matches!(state, Some('Z' | 'X') | None)
 }
 
 /// Waits for a fact about another process, with a limit. There is nothing to be told by, so it looks.

@@ -7,6 +7,7 @@ use crate::guard::Token;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -14,6 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 /// Requests that wait; each is answered within moments.
 const ASKS_MAX: usize = 16;
+
+/// A port that is taken is tried again so often, after this pause.
+const AGAIN_MAX: u32 = 10;
+const AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// Why the port is not as asked.
 #[derive(Debug)]
@@ -146,7 +151,7 @@ impl PortKeeper {
         let Some(number) = self.app.sessions.port() else {
             return Ok(());
         };
-        match bind(number).await {
+        match bind_again(number).await {
             Ok(tcp) => self.serve(server, tcp, nobodys_token()?),
             Err(error) => {
                 tracing::warn!(%error, "the page's port is not opened again, and its sessions have ended");
@@ -239,6 +244,20 @@ impl PortKeeper {
 
 async fn bind(number: u16) -> Result<TcpListener, BindError> {
     bind_tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, number))).await
+}
+
+/// A daemon that was killed a moment ago may hold its port for another moment, its lock being free already.
+async fn bind_again(number: u16) -> Result<TcpListener, BindError> {
+    let mut bound = bind(number).await;
+    for _ in 0..AGAIN_MAX {
+        if !matches!(&bound, Err(BindError::System { source, .. }) if source.kind() == io::ErrorKind::AddrInUse)
+        {
+            break;
+        }
+        tokio::time::sleep(AGAIN_AFTER).await;
+        bound = bind(number).await;
+    }
+    bound
 }
 
 fn at_loopback(source: io::Error) -> BindError {
