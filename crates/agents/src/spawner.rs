@@ -23,21 +23,28 @@ struct Job {
 /// Starts guards.
 pub(crate) struct Spawner {
     jobs: mpsc::Sender<Job>,
+    shim: PathBuf,
 }
 
 impl Spawner {
     /// A spawner whose guards are this program. Its thread ends with it.
     pub(crate) fn new(shim: PathBuf) -> io::Result<Self> {
         let (jobs, ordered) = mpsc::channel::<Job>();
+        let program = shim.clone();
         std::thread::Builder::new()
             .name("spawner".to_owned())
             .spawn(move || {
                 for job in ordered {
                     // Nobody waiting for it any more lets go of the guard, which ends it.
-                    let _unwanted = job.answer.send(start(&shim, &job.mark));
+                    let _unwanted = job.answer.send(start(&program, &job.mark));
                 }
             })?;
-        Ok(Self { jobs })
+        Ok(Self { jobs, shim })
+    }
+
+    /// The program that its guards are.
+    pub(crate) fn shim(&self) -> &Path {
+        &self.shim
     }
 
     /// Starts a guard and learns who it is. It does nothing until it gets an order.

@@ -81,4 +81,10 @@ pub struct Bounds {
     pub sandbox: Sandbox,
     /// Where bubblewrap is, if it is used.
     pub bubblewrap: Option<PathBuf>,
+    /// Our own program, where Landlock beside the mounts keeps a task from abstract sockets: those follow the network,
+    /// which a task may share.
+    pub scoping: Option<PathBuf>,
+    /// Where `unshare` is, if it gives a task under Landlock a network of its own instead of none: the rules know TCP
+    /// only.
+    pub unsharing: Option<PathBuf>,
 }

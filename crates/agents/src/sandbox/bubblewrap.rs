@@ -43,8 +43,8 @@ pub(super) fn namespace_only(bubblewrap: &Path, policy: &Policy, sandbox: Sandbo
     finish(line, policy)
 }
 
-/// The whole sandbox.
-pub(super) fn whole(bubblewrap: &Path, policy: &Policy) -> Vec<String> {
+/// The whole sandbox. `ours` is our own program, where it is the last stage before the task.
+pub(super) fn whole(bubblewrap: &Path, policy: &Policy, ours: Option<&Path>) -> Vec<String> {
     let mut line = begin(bubblewrap);
     line.flags(["--unshare-all", "--cap-drop", "ALL"]);
     if policy.network == Network::Open {
@@ -85,6 +85,11 @@ pub(super) fn whole(bubblewrap: &Path, policy: &Policy) -> Vec<String> {
     };
     if policy.access == Access::Write {
         protect(&mut line, policy);
+    }
+    if let Some(ours) = ours {
+        // Looked up each time: an upgrade may have put another in its place.
+        let ours = std::fs::canonicalize(ours).unwrap_or_else(|_| ours.to_owned());
+        line.same("--ro-bind", &ours);
     }
     line.flags(["--remount-ro", "/"]);
     finish(line, policy)

@@ -1,7 +1,7 @@
 //! Owns: the attempt to escape. What a sandbox is worth is not read from versions: a small program tries what must
 //! not work, and says what did.
 
-use super::{Bounds, Choice, Containment, Policy, Program, Sandbox};
+use super::{Bounds, Choice, Containment, Policy, Program, Sandbox, weakness};
 use crate::confined::{Errand, Limits, run};
 use crate::spawner::Spawner;
 use domain::{Access, Network};
@@ -38,7 +38,7 @@ pub struct InForce {
     pub weaknesses: Vec<String>,
 }
 
-/// Each line is a thing that must fail, and its name. A lasting effect is looked for outside.
+/// Each line is a thing that must fail, and its name; datagrams are told apart, for some kernels cannot refuse them. A lasting effect is looked for outside.
 const SCRIPT: &str = r#"
 try() { name=$1; shift; if "$@" >/dev/null 2>&1; then echo "OUT $name"; fi; }
 try write-outside sh -c 'echo x > "$OUTSIDE/planted"'
@@ -51,7 +51,10 @@ if [ -n "$PARENT" ]; then
   try see-parent-environment sh -c 'head -c 1 /proc/$PARENT/environ | grep -aq .'
   try signal-parent kill -0 "$PARENT"
 fi
-if [ -x /bin/bash ]; then try network /bin/bash -c ': < /dev/tcp/127.0.0.1/$PORT'; fi
+if [ -x /bin/bash ]; then
+  try network /bin/bash -c ': < /dev/tcp/127.0.0.1/$PORT'
+  if /bin/bash -c 'echo x > /dev/udp/127.0.0.1/$PORT' 2>/dev/null; then echo "WEAK datagrams"; fi
+fi
 if [ -n "$NEST" ] && "$NEST" --unshare-user --unshare-pid --ro-bind / / --proc /proc true 2>/dev/null; then echo NESTS; fi
 echo DONE
 "#;
@@ -69,6 +72,18 @@ fn program() -> Option<PathBuf> {
     .find(|path| path.is_file())
 }
 
+/// Finds what gives a process a network of its own.
+fn unsharer() -> Option<PathBuf> {
+    [
+        "/usr/bin/unshare",
+        "/bin/unshare",
+        "/run/current-system/sw/bin/unshare",
+    ]
+    .map(PathBuf::from)
+    .into_iter()
+    .find(|path| path.is_file())
+}
+
 /// Tries what the machine has, strongest first, and settles on the first that holds, or on what the user chose.
 pub(crate) async fn probe(spawner: &Spawner, scratch: &Path, choice: &Choice) -> Result<InForce, String> {
     let bubblewrap = program();
@@ -79,39 +94,38 @@ pub(crate) async fn probe(spawner: &Spawner, scratch: &Path, choice: &Choice) ->
         None => &[Sandbox::Bubblewrap, Sandbox::Landlock],
     };
     let mut attempts = Vec::new();
-    let mut nests = false;
-    let mut namespaces = false;
+    let (mut nests, mut namespaces) = (false, false);
+    let mut found: Option<(Bounds, Vec<String>)> = None;
     for sandbox in [Sandbox::Bubblewrap, Sandbox::Landlock] {
         if !wanted.contains(&sandbox) && choice.mode.is_none() {
             continue;
         }
-        let bounds = candidate(sandbox, bubblewrap.clone());
-        let (got_out, inner) = attempt(spawner, scratch, &bounds).await;
-        let attempt = Attempt { sandbox, got_out };
+        let (bounds, tried) = strongest(spawner, scratch, sandbox, bubblewrap.clone()).await;
         if sandbox == Sandbox::Bubblewrap {
-            nests = inner;
-            namespaces = attempt.got_out.is_ok();
+            nests = tried.as_ref().is_ok_and(|tried| tried.nests);
+            namespaces = tried.is_ok();
         }
+        let weak = tried.as_ref().map(|tried| tried.weak.clone()).unwrap_or_default();
+        let attempt = Attempt {
+            sandbox,
+            got_out: tried.map(|tried| tried.out),
+        };
         let holds = attempt.holds();
         attempts.push(attempt);
         if holds && wanted.contains(&sandbox) {
+            found = Some((bounds, weak));
             break;
         }
     }
-    let found = wanted.iter().copied().find(|sandbox| {
-        attempts
-            .iter()
-            .any(|tried| tried.sandbox == *sandbox && tried.holds())
-    });
-    if let (None, Some(mode @ (Sandbox::Bubblewrap | Sandbox::Landlock))) = (found, choice.mode) {
+    if let (None, Some(mode @ (Sandbox::Bubblewrap | Sandbox::Landlock))) = (&found, choice.mode) {
         return Err(format!(
             "the sandbox `{}` that agents.toml asks for does not hold here: {attempts:?}",
             mode.word()
         ));
     }
-    let sandbox = found.unwrap_or(Sandbox::None);
-    let containment = match (choice.containment, sandbox) {
-        (Some(Containment::Bubblewrap), _) if !namespaces && sandbox != Sandbox::Bubblewrap => {
+    let (mut bounds, weak) = found.unwrap_or_else(|| (candidate(Sandbox::None, None), Vec::new()));
+    bounds.containment = match (choice.containment, bounds.sandbox) {
+        (Some(Containment::Bubblewrap), _) if !namespaces && bounds.sandbox != Sandbox::Bubblewrap => {
             return Err("the containment `bwrap` that agents.toml asks for does not work here".to_owned());
         }
         // Its mounts need its process namespace.
@@ -120,13 +134,8 @@ pub(crate) async fn probe(spawner: &Spawner, scratch: &Path, choice: &Choice) ->
         (None, _) if namespaces => Containment::Bubblewrap,
         (None, _) => Containment::Shim,
     };
-    let bubblewrap = bubblewrap.filter(|_| containment == Containment::Bubblewrap);
-    let bounds = Bounds {
-        containment,
-        sandbox,
-        bubblewrap,
-    };
-    let weaknesses = weaknesses(&bounds);
+    bounds.bubblewrap = bubblewrap.filter(|_| bounds.containment == Containment::Bubblewrap);
+    let weaknesses = weakness::of(&bounds, &weak);
     Ok(InForce {
         bounds,
         attempts,
@@ -142,30 +151,66 @@ fn candidate(sandbox: Sandbox, bubblewrap: Option<PathBuf>) -> Bounds {
             containment: Containment::Bubblewrap,
             sandbox,
             bubblewrap,
+            scoping: None,
+            unsharing: None,
         },
         Sandbox::Landlock | Sandbox::None => Bounds {
             containment: Containment::Shim,
             sandbox,
             bubblewrap: None,
+            scoping: None,
+            unsharing: None,
         },
     }
 }
 
-/// What got out, and whether a sandbox can be made inside.
-async fn attempt(spawner: &Spawner, scratch: &Path, bounds: &Bounds) -> (Result<Vec<String>, String>, bool) {
+/// Tries a sandbox with what makes it stronger, which not every kernel has, then without.
+async fn strongest(
+    spawner: &Spawner,
+    scratch: &Path,
+    sandbox: Sandbox,
+    bubblewrap: Option<PathBuf>,
+) -> (Bounds, Result<Tried, String>) {
+    let plain = candidate(sandbox, bubblewrap);
+    let stronger = match sandbox {
+        Sandbox::Bubblewrap => Bounds {
+            scoping: Some(spawner.shim().to_owned()),
+            ..plain.clone()
+        },
+        Sandbox::Landlock | Sandbox::None => Bounds {
+            unsharing: unsharer(),
+            ..plain.clone()
+        },
+    };
+    let tried = attempt(spawner, scratch, &stronger).await;
+    if tried.is_ok() || stronger == plain {
+        return (stronger, tried);
+    }
+    let tried = attempt(spawner, scratch, &plain).await;
+    (plain, tried)
+}
+
+/// What came of an attempt that started.
+struct Tried {
+    /// What got out.
+    out: Vec<String>,
+    /// What works although it should not, and is not what a sandbox is there for.
+    weak: Vec<String>,
+    /// Whether a sandbox can be made inside.
+    nests: bool,
+}
+
+async fn attempt(spawner: &Spawner, scratch: &Path, bounds: &Bounds) -> Result<Tried, String> {
     if bounds.sandbox == Sandbox::Bubblewrap && bounds.bubblewrap.is_none() {
-        return (Err("bubblewrap is not installed".to_owned()), false);
+        return Err("bubblewrap is not installed".to_owned());
     }
     let ground = scratch.join(bounds.sandbox.word());
     let tried = on_ground(spawner, &ground, bounds).await;
     let _left = std::fs::remove_dir_all(&ground);
-    match tried {
-        Ok((out, nests)) => (Ok(out), nests),
-        Err(wrong) => (Err(wrong), false),
-    }
+    tried
 }
 
-async fn on_ground(spawner: &Spawner, ground: &Path, bounds: &Bounds) -> Result<(Vec<String>, bool), String> {
+async fn on_ground(spawner: &Spawner, ground: &Path, bounds: &Bounds) -> Result<Tried, String> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let [place, outside, temporary] = ["place", "outside", "tmp"].map(|name| ground.join(name));
     for folder in [&place, &outside, &temporary] {
@@ -221,28 +266,13 @@ async fn on_ground(spawner: &Spawner, ground: &Path, bounds: &Bounds) -> Result<
             String::from_utf8_lossy(&ended.stderr).trim()
         ));
     }
-    let out = said
-        .lines()
-        .filter_map(|line| line.strip_prefix("OUT "))
-        .map(ToOwned::to_owned)
-        .collect();
-    Ok((out, said.lines().any(|line| line == "NESTS")))
-}
-
-fn weaknesses(bounds: &Bounds) -> Vec<String> {
-    let said: &[&str] = match bounds.sandbox {
-        Sandbox::Bubblewrap => &["a task that may use the network can reach abstract local sockets, too"],
-        Sandbox::Landlock => &[
-            "modes, owners and times of files of this user can be changed, their contents cannot",
-            "configuration inside a writable tree is compared afterwards, not kept from being changed",
-            "local sockets of this user can be connected to on kernels before 7.1",
-            "without network, TCP is closed; other protocols are not",
-        ],
-        Sandbox::None => &["nothing keeps a task from touching what this user may touch"],
+    let words = |mark: &str| -> Vec<String> {
+        let marked = said.lines().filter_map(|line| line.strip_prefix(mark));
+        marked.map(ToOwned::to_owned).collect()
     };
-    let shim: &[&str] = match bounds.containment {
-        Containment::Bubblewrap => &[],
-        Containment::Shim => &["a task that kills its own guard is found by its mark only"],
-    };
-    said.iter().chain(shim).map(|text| (*text).to_owned()).collect()
+    Ok(Tried {
+        out: words("OUT "),
+        weak: words("WEAK "),
+        nests: said.lines().any(|line| line == "NESTS"),
+    })
 }

@@ -10,6 +10,7 @@ mod escape;
 mod rules;
 mod system;
 mod watched;
+mod weakness;
 
 pub use bounds::{Bounds, Choice, Containment, Sandbox};
 pub(crate) use escape::probe;
@@ -76,21 +77,31 @@ const PROCESSES_MAX: u64 = 16_384;
 /// The order that starts the program under the policy. `guard` is the process that will be told.
 pub(crate) fn order(policy: &Policy, bounds: &Bounds, program: Program, guard: u32) -> Order {
     let wrapper = match (&bounds.bubblewrap, bounds.containment, bounds.sandbox) {
-        (Some(bubblewrap), _, Sandbox::Bubblewrap) => bubblewrap::whole(bubblewrap, policy),
+        (Some(bubblewrap), _, Sandbox::Bubblewrap) => {
+            bubblewrap::whole(bubblewrap, policy, bounds.scoping.as_deref())
+        }
         (Some(bubblewrap), Containment::Bubblewrap, _) => {
             bubblewrap::namespace_only(bubblewrap, policy, bounds.sandbox)
         }
         (_, Containment::Bubblewrap | Containment::Shim, _) => Vec::new(),
     };
     let rules = (bounds.sandbox == Sandbox::Landlock).then(|| rules::rules(policy, bounds.containment));
-    let launch = (wrapper.is_empty() || rules.is_some()).then(|| Launch {
+    let is_scoped = bounds.sandbox == Sandbox::Bubblewrap && bounds.scoping.is_some();
+    let launch = (wrapper.is_empty() || rules.is_some() || is_scoped).then(|| Launch {
         guard: (wrapper.is_empty() && !is_off(Control::DeathSignal)).then_some(guard),
         rules,
+        is_scoped,
     });
+    let entry = if wrapper.is_empty() && policy.network == Network::None {
+        own_network(bounds)
+    } else {
+        Vec::new()
+    };
     let mut environment = program.environment;
     environment.push(("TMPDIR".to_owned(), temporary_name(policy, bounds)));
     Order {
         wrapper,
+        entry,
         launch,
         program: program.line,
         environment,
@@ -100,6 +111,16 @@ pub(crate) fn order(policy: &Policy, bounds: &Bounds, program: Program, guard: u
         processes_max: (!rustix::process::geteuid().is_root()).then_some(PROCESSES_MAX),
         is_left_alone: is_off(Control::GuardEnds),
     }
+}
+
+/// Stays the same process, in a network where nobody is.
+fn own_network(bounds: &Bounds) -> Vec<String> {
+    let Some(unshare) = &bounds.unsharing else {
+        return Vec::new();
+    };
+    let flags = ["--user", "--map-current-user", "--net", "--"];
+    let line = [unshare.to_string_lossy().into_owned()].into_iter();
+    line.chain(flags.map(ToOwned::to_owned)).collect()
 }
 
 /// The folder for what is temporary, as the process sees it.

@@ -76,6 +76,7 @@ fn limit(resource: Resource, most: u64) {
 
 fn start(order: &Order, [input, output, error]: [OwnedFd; 3]) -> io::Result<Child> {
     let mut line = order.wrapper.clone();
+    line.extend(order.entry.iter().cloned());
     if let Some(launch) = &order.launch {
         let ours = std::env::current_exe()?.to_string_lossy().into_owned();
         line.extend([

@@ -16,6 +16,18 @@ pub(super) fn restrict(rules: &Rules) -> Result<(), String> {
     apply(rules).map_err(|error| format!("landlock: {error}"))
 }
 
+/// Keeps the calling thread from abstract sockets that are not its own.
+pub(super) fn scope() -> Result<(), String> {
+    let ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    let restricted = ruleset
+        .scope(Scope::AbstractUnixSocket)
+        .and_then(Ruleset::create)
+        .and_then(|created| created.restrict_self());
+    restricted
+        .map(|_| ())
+        .map_err(|error| format!("landlock: {error}"))
+}
+
 fn apply(rules: &Rules) -> Result<(), Box<dyn std::error::Error>> {
     let mut ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::HardRequirement)

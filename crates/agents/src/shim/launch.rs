@@ -45,6 +45,11 @@ fn become_it(arguments: &mut impl Iterator<Item = OsString>) -> String {
     {
         return wrong;
     }
+    if launch.is_scoped
+        && let Err(wrong) = super::landlock::scope()
+    {
+        return wrong;
+    }
     if launch.rules.is_some()
         && let Err(wrong) = drop_privileges()
     {

@@ -11,6 +11,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 pub(crate) struct Order {
     /// Put before the program: the sandbox's own command line, with its closing `--`.
     pub(crate) wrapper: Vec<String>,
+    /// Put before the launch stage: a program that becomes the next without a process of its own.
+    pub(crate) entry: Vec<String>,
     /// What the launch stage does; without it the program is executed as it is.
     pub(crate) launch: Option<Launch>,
     /// The program, as an absolute path, and its arguments.
@@ -34,6 +36,8 @@ pub(crate) struct Launch {
     pub(crate) guard: Option<u32>,
     /// What it may touch; none where nothing restricts it.
     pub(crate) rules: Option<Rules>,
+    /// Whether it is kept from abstract sockets of others, and from nothing else.
+    pub(crate) is_scoped: bool,
 }
 
 /// What Landlock leaves open.

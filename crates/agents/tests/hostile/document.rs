@@ -17,9 +17,11 @@ reading and writing, with and without network, and look from outside at what cam
 - *open*: it works. What is open here is a weakness of that pair.
 
 What stands in brackets holds only there: `write` for tasks that may write, `network` for tasks whose network is open, `user`
-where partita runs as an ordinary user, `Landlock 9` on kernels that have it (Linux 7.1). Containment `shim` with sandbox
-`bwrap` is the first column: mounts bring their process namespace along. Without a sandbox, all that the user may do is open;
-a reading task is refused there unless the user chose otherwise.
+where partita runs as an ordinary user, `Landlock 9` on kernels that have it (Linux 7.1), `no user namespaces` on machines
+that allow none.
+
+Containment `shim` with sandbox `bwrap` is the first column: mounts bring their process namespace along. Without a sandbox,
+all that the user may do is open; a reading task is refused there unless the user chose otherwise.
 
 Tasks whose network is open reach every address, also those of this machine. The daemon's own port, where it is switched on,
 answers them as it answers everybody without a token: not at all. Its socket turns processes of tasks away where they can

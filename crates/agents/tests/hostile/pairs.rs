@@ -6,6 +6,7 @@ use agents::{Containment, Fleet, Sandbox};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 /// A containment and a sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +107,11 @@ impl Who {
 /// The newest Landlock that both this kernel and we know; nought where there is none. It is told to who restricts
 /// itself only: a thread that does no more than that.
 pub(crate) fn landlock_abi() -> i32 {
+    static ABI: LazyLock<i32> = LazyLock::new(ask_landlock);
+    *ABI
+}
+
+fn ask_landlock() -> i32 {
     use landlock::{LandlockStatus, Ruleset, RulesetAttr as _, Scope};
     let restricted = std::thread::spawn(|| {
         let ruleset = Ruleset::default()
@@ -117,6 +123,18 @@ pub(crate) fn landlock_abi() -> i32 {
         Ok(LandlockStatus::Available { effective_abi, .. }) => effective_abi as i32,
         Ok(_) | Err(_) => 0,
     }
+}
+
+/// Whether we may make user namespaces without bubblewrap, and networks with them.
+pub(crate) fn has_user_namespaces() -> bool {
+    static HAS: LazyLock<bool> = LazyLock::new(|| {
+        let mut command = Command::new("unshare");
+        command
+            .args(["--user", "--map-current-user", "--net", "true"])
+            .stderr(Stdio::null());
+        command.status().is_ok_and(|status| status.success())
+    });
+    *HAS
 }
 
 /// Runs a test of this program again as an ordinary user, from a copy in a folder of that user's own.
