@@ -11,6 +11,7 @@ mod env;
 mod lifecycle;
 mod machine;
 mod runs;
+mod secrets;
 mod surface;
 mod ui;
 mod units;
