@@ -127,6 +127,7 @@ async fn a_task_that_is_never_released_does_nothing_and_goes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f_23_a_stranger_with_the_same_number_is_left_alone() {
+    let mut case = Case::open("F-23");
     let world = World::new(NOTHING).await;
     let order = world.command("");
     let mut stranger = Command::new("sleep").arg(token()).spawn().unwrap();
@@ -141,24 +142,33 @@ async fn f_23_a_stranger_with_the_same_number_is_left_alone() {
             start_ticks,
             boot_id,
         };
+        case.tried();
         within(world.fleet.end_leftover(order.task, Some(process))).await;
+        case.hit();
     }
     assert_eq!(stranger.try_wait().unwrap(), None);
     stranger.kill().unwrap();
     stranger.wait().unwrap();
+    case.pass(2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f_23_what_is_left_of_an_earlier_life_is_found_by_its_mark() {
+    let mut case = Case::open("F-23");
     let world = World::new(NOTHING).await;
     let order = world.command("");
-    let token = token();
+    let token = Token::new();
     let mut left = Command::new("setsid")
         .args(["sh", "-c", &format!("sleep {token} & sleep {token}")])
         .env("PARTITA_TASK", order.task.to_string())
         .spawn()
         .unwrap();
+    until(|| sleepers(&token).len() == 2);
+    case.tried();
     within(world.fleet.end_leftover(order.task, None)).await;
+    assert_eq!(sleepers(&token), [0_u32; 0]);
     left.wait().unwrap();
     assert_eq!(alive(&token), [0_u32; 0]);
+    case.hit();
+    case.pass(1);
 }
