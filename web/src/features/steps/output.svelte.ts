@@ -73,6 +73,7 @@ export class TaskOutput {
       // Where the daemon passed over something unreadable, so do we.
       if (page.entries.length === 0) this.#assembly.end = Math.max(this.#assembly.end, page.next);
       this.isWhole = page.is_whole;
+      if (page.is_whole) this.#feed?.close();
       this.#show();
       if (page.entries.length < PAGE) break;
     }

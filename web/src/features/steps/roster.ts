@@ -69,6 +69,13 @@ export function tries(run: RunDetail, step: Step): Task[] {
     .sort((one, other) => one.serial - other.serial);
 }
 
+/** The task that tells most: what is under way, what failed, else what the agent did rather than what checked it. */
+export function telling(step: Step, tasks: readonly Task[]): Task | undefined {
+  const last = tasks.at(-1);
+  if (step.status !== "completed" || last?.role !== "gate") return last;
+  return tasks.findLast((task) => task.role === "work") ?? last;
+}
+
 /** What tells an instance of a fan-out from the others. */
 export function itemName(step: Step): string {
   const { item, item_value: value } = step;

@@ -19,9 +19,10 @@ export function groupWords(steps: readonly Step[]): string {
   return counts.map(({ status, count }) => `${count} ${status}`).join(", ");
 }
 
-export function taskWord(task: Task): string {
-  const role = task.role === "gate" ? "Gate" : "Try";
-  return `${role} ${task.serial}`;
+/** Tries are counted apart from the gates that check them. */
+export function taskWord(task: Task, tasks: readonly Task[]): string {
+  const alike = tasks.filter((other) => other.role === task.role && other.serial <= task.serial);
+  return `${task.role === "gate" ? "Gate" : "Try"} ${alike.length}`;
 }
 
 const CLASSES: Record<NonNullable<Task["failure_class"]>, string> = {
