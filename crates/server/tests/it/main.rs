@@ -10,6 +10,8 @@ mod document;
 mod errors;
 mod feed;
 mod fleet;
+mod flood;
+mod intruders;
 mod login;
 mod page;
 mod port;

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::Response;
 use domain::Moment;
-use engine::ports::{Clock, Store};
+use engine::ports::{Clock, Entry, EntryKind, Store, Transcripts as _};
 use engine::testkit::{FakeClock, FakeWorkspaces, Git, Life};
 use engine::{Config, Engine, Ports};
 use serde_json::{Value as Json, json};
@@ -152,6 +152,16 @@ impl Reply {
 }
 
 impl World {
+    /// The agent whose frame this is says more, besides what it says by itself.
+    pub(crate) fn say(&self, of: &Json, text: String) {
+        let entry = Entry {
+            chat: of["chat_id"].as_str().unwrap().parse().unwrap(),
+            task: of["task_id"].as_str().unwrap().parse().unwrap(),
+            kind: EntryKind::Text(text),
+        };
+        self.beside.transcripts.append(entry);
+    }
+
     pub(crate) async fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("partita-").tempdir().unwrap();
         let project = folder.path().join("project");
