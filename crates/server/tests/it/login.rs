@@ -7,9 +7,9 @@ use serde_json::{Value as Json, json};
 
 const ORIGIN: &str = "http://127.0.0.1:7777";
 
-struct Page {
-    cookie: String,
-    token: String,
+pub(crate) struct Page {
+    pub(crate) cookie: String,
+    pub(crate) token: String,
 }
 
 async fn code(world: &World) -> String {
@@ -45,7 +45,7 @@ fn cookie_of(reply: &Reply) -> String {
     cookie.split(';').next().unwrap().to_owned()
 }
 
-async fn log_in(world: &World) -> Page {
+pub(crate) async fn log_in(world: &World) -> Page {
     let code = code(world).await;
     let reply = world
         .send_tcp(from_page("POST", "/api/login", Some(json!({"code": code}))))

@@ -12,6 +12,7 @@ mod feed;
 mod fleet;
 mod flood;
 mod intruders;
+mod intruders;
 mod login;
 mod page;
 mod port;

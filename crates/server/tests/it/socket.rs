@@ -2,6 +2,7 @@
 
 use crate::world::{World, write};
 use api::Client;
+use cases::Case;
 use serde_json::json;
 use server::{BindError, Listener, bind_tcp, bind_unix, serve};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -25,13 +26,16 @@ async fn s3_06_the_socket_and_its_folder_are_closed_to_others() {
 
 #[tokio::test]
 async fn a_16_an_unsafe_folder_is_not_used() {
+    let mut case = Case::open("A-16");
     let folder = tempfile::tempdir().unwrap();
     let refuses = |path: &Path| matches!(bind_unix(path), Err(BindError::UnsafeFolder { .. }));
     let open = folder.path().join("open");
     std::fs::create_dir(&open).unwrap();
-    for mode in [0o770, 0o777, 0o755, 0o701] {
+    for mode in [0o770, 0o777, 0o755, 0o701, 0o720, 0o702, 0o1777, 0o2770] {
         std::fs::set_permissions(&open, std::fs::Permissions::from_mode(mode)).unwrap();
+        case.tried();
         assert!(refuses(&open.join("s")), "{mode:o}");
+        case.hit();
     }
     std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o700)).unwrap();
     let link = folder.path().join("link");
@@ -47,10 +51,15 @@ async fn a_16_an_unsafe_folder_is_not_used() {
         assert!(refuses(&foreign.join("s")), "another user's folder");
     }
     assert_eq!(std::fs::read_dir(&open).unwrap().count(), 0, "nothing was made");
+    case.tried();
+    case.hit();
+    case.pass(9);
 }
 
 #[tokio::test]
 async fn a_16_only_a_dead_socket_is_cleared_away() {
+    let mut case = Case::open("A-16");
+    case.tried_times(3);
     let folder = tempfile::tempdir().unwrap();
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
     let socket = folder.path().join("s");
@@ -63,6 +72,13 @@ async fn a_16_only_a_dead_socket_is_cleared_away() {
     std::fs::remove_file(&socket).unwrap();
     drop(bind_unix(&socket).unwrap());
     assert!(bind_unix(&socket).is_ok(), "what a dead daemon left");
+    if rustix::process::geteuid().is_root() {
+        // Somebody else put a socket of theirs there, to be spoken to instead of us.
+        std::os::unix::fs::chown(&socket, Some(4_711), None).unwrap();
+        assert!(matches!(bind_unix(&socket), Err(BindError::InTheWay { .. })));
+    }
+    case.hit_times(3);
+    case.pass(3);
 }
 
 #[tokio::test]
