@@ -12,7 +12,6 @@ mod feed;
 mod fleet;
 mod flood;
 mod intruders;
-mod intruders;
 mod login;
 mod page;
 mod port;
