@@ -205,7 +205,7 @@ async fn a_port_that_another_program_has_by_now_is_given_up_with_its_sessions() 
     let world = World::new().await;
     let served = world.serve();
     let number = open(&served, None).await.unwrap();
-    let mut browser = Browser::log_in(&served, number).await;
+    let browser = Browser::log_in(&served, number).await;
     served.end().await;
     let theirs = TcpListener::bind(("127.0.0.1", number)).unwrap();
 
@@ -218,19 +218,35 @@ async fn a_port_that_another_program_has_by_now_is_given_up_with_its_sessions() 
         detail.contains("in use") && detail.contains(&number.to_string()),
         "{detail}"
     );
-    let other = open(&served, None).await.unwrap();
-    assert_ne!(other, number);
-    // Whoever has the port by now was given the cookie by the page that is still open: it is worth nothing.
-    browser.cookie = browser.cookie.replace(&number.to_string(), &other.to_string());
-    browser.port = other;
-    assert_eq!(browser.status().await, 401);
     served.end().await;
     drop(theirs);
 
+    // Whoever had the port was given the cookie by the page that is still open: it is worth nothing from then on.
     let world = world.reopen().await;
     let served = world.serve();
+    assert_eq!(shown(&served).await, None, "nobody asked since");
+    assert_eq!(open(&served, Some(number)).await, Ok(number));
+    assert_eq!(browser.status().await, 401);
+    served.end().await;
+}
+
+#[tokio::test]
+async fn after_a_port_that_is_taken_another_one_opens() {
+    let world = World::new().await;
+    let served = world.serve();
+    let number = open(&served, None).await.unwrap();
+    let mut browser = Browser::log_in(&served, number).await;
+    served.end().await;
+    let _theirs = TcpListener::bind(("127.0.0.1", number)).unwrap();
+
+    let world = world.reopen().await;
+    let served = world.serve();
+    let other = open(&served, None).await.unwrap();
+    assert_ne!(other, number);
     assert_eq!(shown(&served).await, Some(at(other, true)));
-    assert_eq!(browser.status().await, 401, "it does not come back either");
+    browser.cookie = browser.cookie.replace(&number.to_string(), &other.to_string());
+    browser.port = other;
+    assert_eq!(browser.status().await, 401, "sessions do not move along");
     served.end().await;
 }
 
