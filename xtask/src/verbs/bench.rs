@@ -11,7 +11,7 @@ use super::{Ended, Verb};
 
 pub(super) const VERB: Verb = Verb {
     name: "bench",
-    usage: "[--quick] [--long] [--only NAME] [--json]",
+    usage: "[OPTION…]",
     summary: "measure the product against the floor of this machine (docs/benchmarks.md)",
     run,
 };
