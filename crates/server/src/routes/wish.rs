@@ -1,13 +1,14 @@
 //! A person's wish for a run: who wants it, and the key under which it is repeated.
 
 use super::runs::find;
+use super::winner::winner;
 use crate::App;
 use crate::guard::Caller;
 use crate::reply::{Answer, Keyed, engine_says};
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use domain::{Input, RunId};
+use domain::{Input, Refusal, RunId};
 use engine::EngineError;
 
 /// Who wants something, and how the request may be repeated.
@@ -50,9 +51,22 @@ impl Wish {
         input: impl FnOnce(String) -> Input,
     ) -> Answer<StatusCode> {
         let input = input(self.by.to_owned());
+        let asked = match &input {
+            Input::Answered { attention, .. } => Some(*attention),
+            _ => None,
+        };
         let told = app.parts.engine.tell_run(run, input, self.keyed.receipt(run));
         match told.await {
             Ok(()) | Err(EngineError::Repeated { .. }) => Ok(StatusCode::NO_CONTENT),
+            Err(EngineError::Refused(
+                refusal @ (Refusal::RunEnded | Refusal::RunCancelling | Refusal::UnknownAttention(_)),
+            )) => {
+                let mut refused = engine_says(what)(EngineError::Refused(refusal));
+                if let Some(winner) = winner(app, run, asked).await {
+                    refused.0.because = Some(winner);
+                }
+                Err(refused)
+            }
             Err(error) => Err(engine_says(what)(error)),
         }
     }

@@ -6,6 +6,7 @@ mod agents;
 mod attacks;
 mod client;
 mod content;
+mod decisions;
 mod document;
 mod errors;
 mod feed;
