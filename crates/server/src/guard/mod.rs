@@ -206,13 +206,12 @@ fn authenticate(app: &App, stance: &Stance, request: &Request) -> Result<Caller,
     if is_page(request, page::is_file) {
         return Ok(Caller::Stranger);
     }
-    if let Some(cookie) = session::cookie(headers, stance.port()) {
-        return by_cookie(app, cookie, request);
-    }
+    // Nor from logging in: whoever has a code needs nothing else, and cannot get rid of a cookie.
     if request.method() == Method::POST && request.uri().path() == LOGIN {
         return Ok(Caller::Stranger);
     }
-    Err(unknown())
+    let cookie = session::cookie(headers, stance.port()).ok_or_else(unknown)?;
+    by_cookie(app, cookie, request)
 }
 
 /// Cookies do not tell ports apart and come along by themselves: whatever else the person opens at this host is given

@@ -83,6 +83,27 @@ async fn a_01_a_code_becomes_a_session_once() {
 }
 
 #[tokio::test]
+async fn a_cookie_of_a_session_that_is_over_keeps_nobody_from_logging_in() {
+    let world = World::new().await;
+    let old = Page {
+        cookie: format!("partita-{PORT}={}", "0".repeat(64)),
+        token: "0".repeat(64),
+    };
+    let known = log_in(&world).await;
+    for (page, with_token) in [(&old, false), (&old, true), (&known, false)] {
+        let code = code(&world).await;
+        let ask = from_page("POST", "/api/login", Some(json!({"code": code})));
+        let reply = world.send_tcp(on(page, ask, with_token)).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+    }
+    let wrong = from_page("POST", "/api/login", Some(json!({"code": "guessed"})));
+    world
+        .send_tcp(on(&known, wrong, true))
+        .await
+        .refused(401, "wrong_code");
+}
+
+#[tokio::test]
 async fn a_06_a_session_reads_and_only_its_page_changes() {
     let world = World::new().await;
     let page = log_in(&world).await;
@@ -285,4 +306,17 @@ async fn a_11_a_feed_that_still_catches_up_ends_with_its_session_too() {
     assert!(rest.text.contains("logged_out"), "{}", rest.text);
     let frames = rest.text.matches("work_unit_update").count();
     assert!(frames < 100, "{frames} frames after the end");
+}
+
+#[tokio::test]
+async fn an_old_cookie_keeps_nobody_from_logging_in() {
+    let world = World::new().await;
+    let old = Page {
+        cookie: "partita-7777=ended".to_owned(),
+        token: "f".repeat(64),
+    };
+    let code = code(&world).await;
+    let exchange = from_page("POST", "/api/login", Some(json!({"code": code})));
+    let begun = world.send_tcp(on(&old, exchange, false)).await;
+    assert_eq!(begun.status, 200, "{begun:?}");
 }
