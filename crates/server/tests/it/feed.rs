@@ -1,6 +1,7 @@
 //! The feed: what it says, that it resumes anywhere without gap or double, and that a slow reader is a lone one.
 
 use crate::world::{PATIENCE, World, request};
+use cases::Case;
 use futures::StreamExt;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
@@ -223,10 +224,10 @@ async fn units_and_questions_are_told() {
 }
 
 /// Numbers that look like chance and are the same every time.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn roll(&mut self, most: u64) -> u64 {
+    pub(crate) fn roll(&mut self, most: u64) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
@@ -237,6 +238,7 @@ impl Dice {
 
 #[tokio::test]
 async fn f_71_a_reader_that_is_dropped_a_thousand_times_has_the_whole_log() {
+    let mut case = Case::open("F-71");
     let world = World::new().await;
     for number in 0..150 {
         let chunk = format!("u{number}");
@@ -268,7 +270,7 @@ async fn f_71_a_reader_that_is_dropped_a_thousand_times_has_the_whole_log() {
         "some events have several frames, and the log is cut between them, too"
     );
 
-    let mut drops = 0;
+    let mut drops: u64 = 0;
     let mut dice = Dice(71);
     while drops < 1_000 {
         let mut log: Vec<Line> = Vec::new();
@@ -280,9 +282,12 @@ async fn f_71_a_reader_that_is_dropped_a_thousand_times_has_the_whole_log() {
             cursor = lines.last().unwrap().id.clone().unwrap();
             log.extend(lines);
             drops += 1;
+            case.tried();
         }
         assert_eq!(ids(&log), ids(&whole));
     }
+    case.hit_times(drops);
+    case.pass(1_000);
 }
 
 #[tokio::test]

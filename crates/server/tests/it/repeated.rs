@@ -2,7 +2,10 @@
 
 use crate::world::{Reply, World, request};
 use axum::http::{Request, header};
+use cases::Case;
 use serde_json::{Value as Json, json};
+use server::routes;
+use std::collections::BTreeSet;
 
 fn keyed(method: &str, path: &str, body: Option<Json>, key: &str) -> Request<axum::body::Body> {
     let mut request = request(method, path, body);
@@ -12,140 +15,190 @@ fn keyed(method: &str, path: &str, body: Option<Json>, key: &str) -> Request<axu
     request
 }
 
-/// Sends it three times; gives the one answer.
-async fn thrice(world: &World, method: &str, path: &str, body: Option<Json>) -> Reply {
-    let key = format!("{method}-{}", path.replace('/', "-"));
-    let first = world.send(keyed(method, path, body.clone(), &key)).await;
-    assert!(first.status.is_success(), "{first:?}");
-    for _ in 0..2 {
-        let again = world.send(keyed(method, path, body.clone(), &key)).await;
-        assert_eq!(
-            (again.status, &again.text),
-            (first.status, &first.text),
-            "{method} {path}"
-        );
-        for name in [header::LOCATION, header::CONTENT_TYPE] {
-            assert_eq!(
-                again.headers.get(&name),
-                first.headers.get(&name),
-                "{method} {path}"
-            );
-        }
-    }
-    let other = keyed(method, path, Some(json!({"another": "body"})), &key);
-    world.send(other).await.refused(409, "idempotency_key_reused");
-    let elsewhere = keyed(
-        "POST",
-        "/api/work-units",
-        Some(json!({"chunk": "elsewhere"})),
-        &key,
-    );
-    world.send(elsewhere).await.refused(409, "idempotency_key_reused");
-    world
-        .get("/api/work-units/elsewhere")
-        .await
-        .refused(404, "unknown_chunk");
-    first
+/// Sends each change three times, and remembers which routes it did so with.
+struct Thrice<'w> {
+    world: &'w World,
+    case: Case,
+    sent: BTreeSet<(&'static str, &'static str)>,
 }
 
-#[tokio::test]
-async fn f_77_each_change_of_a_unit_happens_once() {
-    let world = World::new().await;
-    thrice(&world, "POST", "/api/work-units", Some(json!({"chunk": "one"}))).await;
+impl<'w> Thrice<'w> {
+    fn new(world: &'w World) -> Self {
+        Self {
+            world,
+            case: Case::open("F-77"),
+            sent: BTreeSet::new(),
+        }
+    }
+
+    /// Of a route with nothing in its path to fill in.
+    async fn plain(&mut self, method: &'static str, path: &'static str, body: Option<Json>) -> Reply {
+        self.send((method, path), path, body).await
+    }
+
+    /// Sends it three times, at the path that the route has here; gives the one answer.
+    async fn send(&mut self, route: (&'static str, &'static str), path: &str, body: Option<Json>) -> Reply {
+        let (world, method) = (self.world, route.0);
+        self.sent.insert(route);
+        let key = format!("{method}-{}", path.replace('/', "-"));
+        let first = world.send(keyed(method, path, body.clone(), &key)).await;
+        assert!(first.status.is_success(), "{method} {path}: {first:?}");
+        for _ in 0..2 {
+            self.case.tried();
+            let before = world.position().await;
+            let again = world.send(keyed(method, path, body.clone(), &key)).await;
+            assert_eq!(
+                (again.status, &again.text),
+                (first.status, &first.text),
+                "{method} {path}"
+            );
+            for name in [header::LOCATION, header::CONTENT_TYPE] {
+                assert_eq!(
+                    again.headers.get(&name),
+                    first.headers.get(&name),
+                    "{method} {path}"
+                );
+            }
+            if !is_moving(world).await {
+                assert_eq!(
+                    world.position().await,
+                    before,
+                    "{method} {path}: nothing more happened"
+                );
+            }
+            self.case.hit();
+        }
+        let other = keyed(method, path, Some(json!({"another": "body"})), &key);
+        world.send(other).await.refused(409, "idempotency_key_reused");
+        let elsewhere = json!({"chunk": "elsewhere"});
+        let elsewhere = keyed("POST", "/api/work-units", Some(elsewhere), &key);
+        world.send(elsewhere).await.refused(409, "idempotency_key_reused");
+        let elsewhere = world.get("/api/work-units/elsewhere").await;
+        elsewhere.refused(404, "unknown_chunk");
+        first
+    }
+}
+
+/// Whether runs are under way, so that things happen by themselves.
+async fn is_moving(world: &World) -> bool {
+    world.get("/api/status").await.json()["counts"]["runs"]["running"] != 0
+}
+
+const UNIT: &str = "/api/work-units/{chunk}";
+
+async fn change_units(thrice: &mut Thrice<'_>) {
+    let world = thrice.world;
+    let one = Some(json!({"chunk": "one"}));
+    thrice.plain("POST", "/api/work-units", one).await;
     assert_eq!(world.position().await, 1);
-    thrice(
-        &world,
-        "PATCH",
-        "/api/work-units/one",
-        Some(json!({"status": "NEEDS_ATTENTION"})),
-    )
-    .await;
+    let path = "/api/work-units/one";
+    let asks = Some(json!({"status": "NEEDS_ATTENTION"}));
+    thrice.send(("PATCH", UNIT), path, asks).await;
     assert_eq!(world.position().await, 2);
-    let retried = thrice(&world, "POST", "/api/work-units/one/retry", None).await;
+    let retry = ("POST", "/api/work-units/{chunk}/retry");
+    let retried = thrice.send(retry, "/api/work-units/one/retry", None).await;
     assert_eq!(
         (retried.json()["status"].as_str(), world.position().await),
         (Some("READY"), 3)
     );
-    thrice(&world, "DELETE", "/api/work-units/one", None).await;
+    thrice.send(("DELETE", UNIT), path, None).await;
     assert_eq!(world.position().await, 4);
 }
 
-#[tokio::test]
-async fn f_77_each_change_of_a_run_happens_once() {
-    let world = World::new().await;
-    let project = thrice(
-        &world,
-        "POST",
-        "/api/projects",
-        Some(json!({"path": world.project()})),
-    )
-    .await
-    .json();
+/// Starts, holds, lets go and ends a run; gives the project.
+async fn change_a_run(thrice: &mut Thrice<'_>) -> Json {
+    let world = thrice.world;
+    let folder = Some(json!({"path": world.project()}));
+    let project = thrice.plain("POST", "/api/projects", folder).await.json();
     let body =
         json!({"project_id": project["id"], "flow": "try", "input": {"question": "why?", "agent": "held"}});
-    let started = thrice(&world, "POST", "/api/runs", Some(body)).await.json();
+    let started = thrice.plain("POST", "/api/runs", Some(body)).await.json();
     let run = started["id"].as_str().unwrap();
-    assert_eq!(
-        world.get("/api/runs").await.json()["items"]
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
+    let runs = world.get("/api/runs").await.json();
+    assert_eq!(runs["items"].as_array().unwrap().len(), 1);
     world
         .until(run, |detail| detail["steps"][1]["status"] == "running")
         .await;
-    for verb in ["pause", "resume", "cancel"] {
-        thrice(&world, "POST", &format!("/api/runs/{run}/{verb}"), None).await;
+    for (route, verb) in [
+        ("/api/runs/{id}/pause", "pause"),
+        ("/api/runs/{id}/resume", "resume"),
+        ("/api/runs/{id}/cancel", "cancel"),
+    ] {
+        thrice
+            .send(("POST", route), &format!("/api/runs/{run}/{verb}"), None)
+            .await;
     }
     world.until_status(run, "cancelled").await;
+    project
+}
+
+async fn change_a_failed_run(thrice: &mut Thrice<'_>) {
+    let world = thrice.world;
     let failing = world.run("try", "failing").await;
     let run = failing.as_str();
     world.until_status(run, "failed").await;
-    thrice(
-        &world,
-        "POST",
-        &format!("/api/runs/{run}/steps/angles%5B0%5D/retry"),
-        None,
-    )
-    .await;
+    let retry = ("POST", "/api/runs/{id}/steps/{step}/retry");
+    let path = format!("/api/runs/{run}/steps/angles%5B0%5D/retry");
+    thrice.send(retry, &path, None).await;
     world.until_status(run, "failed").await;
-    thrice(
-        &world,
-        "POST",
-        &format!("/api/runs/{run}/steps/angles%5B0%5D/skip"),
-        None,
-    )
-    .await;
+    let skip = ("POST", "/api/runs/{id}/steps/{step}/skip");
+    let path = format!("/api/runs/{run}/steps/angles%5B0%5D/skip");
+    thrice.send(skip, &path, None).await;
     world.gate.send_replace(true);
-    thrice(&world, "POST", &format!("/api/runs/{run}/retry"), None).await;
+    let again = ("POST", "/api/runs/{id}/retry");
+    thrice.send(again, &format!("/api/runs/{run}/retry"), None).await;
     world.until_status(run, "completed").await;
+}
 
+async fn answer_a_question(thrice: &mut Thrice<'_>, project: &Json) {
+    let world = thrice.world;
     let asking = json!({"project_id": project["id"], "flow": "asking", "input": {"question": "why?"}});
-    let run = world.post("/api/runs", asking).await.json()["id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let asked = world.post("/api/runs", asking).await.json();
+    let run = asked["id"].as_str().unwrap();
     let detail = world
-        .until(&run, |detail| detail["attention"][0]["state"] == "open")
+        .until(run, |detail| detail["attention"][0]["state"] == "open")
         .await;
-    let path = format!(
-        "/api/attention/{}/answer",
-        detail["attention"][0]["id"].as_str().unwrap()
-    );
-    thrice(&world, "POST", &path, Some(json!({"choice": "approve"}))).await;
-    world.until_status(&run, "completed").await;
-    thrice(
-        &world,
-        "DELETE",
-        &format!("/api/projects/{}", project["id"].as_str().unwrap()),
-        None,
-    )
-    .await;
+    let item = detail["attention"][0]["id"].as_str().unwrap();
+    let answer = ("POST", "/api/attention/{id}/answer");
+    let path = format!("/api/attention/{item}/answer");
+    let approve = Some(json!({"choice": "approve"}));
+    thrice.send(answer, &path, approve).await;
+    world.until_status(run, "completed").await;
+}
+
+#[tokio::test]
+async fn f_77_each_change_happens_once_and_no_route_is_forgotten() {
+    let world = World::new().await;
+    let served = world.serve();
+    let mut thrice = Thrice::new(&world);
+    change_units(&mut thrice).await;
+    let project = change_a_run(&mut thrice).await;
+    change_a_failed_run(&mut thrice).await;
+    answer_a_question(&mut thrice, &project).await;
+    let path = format!("/api/projects/{}", project["id"].as_str().unwrap());
+    thrice.send(("DELETE", "/api/projects/{id}"), &path, None).await;
+    let all = Some(json!({"agents": []}));
+    thrice.plain("POST", "/api/agents/probe", all).await;
+    thrice.plain("POST", "/api/port", Some(json!({}))).await;
+    thrice.plain("DELETE", "/api/port", None).await;
+
+    let Thrice { case, sent, .. } = thrice;
+    let routes = routes();
+    let changes = routes
+        .iter()
+        .filter(|route| !matches!(route.method, "GET" | "HEAD"));
+    // Answers about logins hold secrets that are told once: they are never kept, and each is another.
+    let kept = changes.filter(|route| !route.path.starts_with("/api/login"));
+    let kept: BTreeSet<(&str, &str)> = kept.map(|route| (route.method, route.path.as_str())).collect();
+    assert_eq!(sent, kept, "a route that changes something belongs here");
+    served.end().await;
+    case.pass(2 * 15);
 }
 
 #[tokio::test]
 async fn f_77_requests_under_one_key_at_once_happen_once() {
+    let mut case = Case::open("F-77");
+    case.tried_times(10);
     let world = World::new().await;
     let requests = (0..10).map(|_| {
         let body = json!({"chunk": "one"});
@@ -156,6 +209,8 @@ async fn f_77_requests_under_one_key_at_once_happen_once() {
         assert_eq!((reply.status.as_u16(), &reply.text), (201, &replies[0].text));
     }
     assert_eq!(world.position().await, 1);
+    case.hit_times(10);
+    case.pass(10);
 }
 
 #[tokio::test]

@@ -1,10 +1,13 @@
 //! The feed over a WebSocket, on a real TCP port.
 
+use crate::feed::Dice;
 use crate::world::{PATIENCE, World};
 use axum::http::{StatusCode, header};
+use cases::Case;
 use futures::StreamExt;
 use serde_json::{Value as Json, json};
 use server::{Listener, Token, bind_tcp, serve};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
@@ -101,8 +104,82 @@ async fn f_71_a_websocket_says_the_same_and_resumes() {
     }
 }
 
+/// What happens while somebody reads: units that change, and runs with several frames for one event.
+async fn live(world: &World) {
+    for number in 0..60 {
+        let chunk = format!("u{number}");
+        world.post("/api/work-units", json!({"chunk": chunk})).await;
+        if number % 20 == 0 {
+            let run = world.run("try", "quick").await;
+            world.until_status(&run, "completed").await;
+        }
+    }
+    world.post("/api/work-units", json!({"chunk": "last"})).await;
+}
+
+#[tokio::test]
+async fn f_71_a_websocket_that_is_dropped_a_thousand_times_has_the_whole_log() {
+    let mut case = Case::open("F-71");
+    let world = World::new().await;
+    let port = Port::open(&world).await;
+    let (mut dice, mut drops) = (Dice(72), 0);
+    let topics = "topics=work_units,runs,attention";
+    let read = async |dice: &mut Dice, drops: &mut u64| {
+        let (mut log, mut cursor) = (Vec::new(), "0".to_owned());
+        loop {
+            let query = format!("{topics}&after={cursor}");
+            let mut socket = port.connect(port.request(&query)).await.unwrap();
+            for _ in 0..=dice.roll(6) {
+                let told = next(&mut socket).await;
+                cursor = told["id"].as_str().unwrap().to_owned();
+                let is_last = told["frame"]["chunk"] == "last";
+                log.push(told);
+                if is_last {
+                    return log;
+                }
+            }
+            // Dropped without a word, with whatever is on its way.
+            drop(socket);
+            *drops += 1;
+        }
+    };
+    // The first log is read while it is made, all others once it is whole.
+    let ((), first) = tokio::join!(live(&world), read(&mut dice, &mut drops));
+    let stored = world.store.reader().events_after(0, 10_000).await.unwrap();
+    let told: BTreeSet<u64> = first
+        .iter()
+        .filter_map(|told| told["frame"]["position"].as_u64())
+        .collect();
+    let silent = stored.iter().filter(|event| !told.contains(&event.position));
+    for event in silent {
+        let is_untold = matches!(&event.event, domain::Event::Board(_) | domain::Event::Run(_));
+        assert!(is_untold, "{event:?} is not in the log");
+    }
+    let mut whole = port
+        .connect(port.request(&format!("{topics}&after=0")))
+        .await
+        .unwrap();
+    for told in &first {
+        assert_eq!(
+            next(&mut whole).await,
+            *told,
+            "the log of a reader that was never dropped"
+        );
+    }
+    let mut logs = 0;
+    while drops < 1_000 {
+        assert_eq!(read(&mut dice, &mut drops).await, first);
+        logs += 1;
+    }
+    println!("F-71: {drops} drops over {logs} logs of {} frames", first.len());
+    case.tried_times(drops);
+    case.hit_times(drops);
+    case.pass(1_000);
+}
+
 #[tokio::test]
 async fn a_04_an_upgrade_meets_the_guard() {
+    let mut case = Case::open("A-04");
     let world = World::new().await;
     let port = Port::open(&world).await;
     let refused = |error: Box<Error>| match *error {
@@ -112,7 +189,18 @@ async fn a_04_an_upgrade_meets_the_guard() {
     let own = format!("http://{}", port.address);
     let other_port = format!("http://127.0.0.1:{}", port.address.port() ^ 1);
     let secure = own.replace("http", "https");
-    for origin in ["null", "http://attacker.example", &other_port, &secure, ""] {
+    for origin in [
+        "null",
+        "http://attacker.example",
+        &other_port,
+        &secure,
+        "",
+        "http://localhost",
+        "http://127.0.0.1",
+        "ws://attacker.example",
+        "file://",
+        &format!("{own}.attacker.example"),
+    ] {
         let mut request = port.request("");
         request
             .headers_mut()
@@ -122,6 +210,8 @@ async fn a_04_an_upgrade_meets_the_guard() {
             StatusCode::FORBIDDEN,
             "{origin}"
         );
+        case.tried();
+        case.hit();
     }
     let mut nobody = port.request("");
     nobody.headers_mut().remove(header::AUTHORIZATION);
@@ -151,6 +241,7 @@ async fn a_04_an_upgrade_meets_the_guard() {
         port.connect(port.request("")).await.is_ok(),
         "a program without an origin has the token"
     );
+    case.pass(10);
 }
 
 #[tokio::test]
