@@ -51,10 +51,9 @@ export class Home {
       LANG: "C.UTF-8",
       ...(this.#script === undefined ? {} : { PARTITA_REHEARSAL: this.#script }),
     };
-    const { stdout } = await run(PROGRAM, args, {
-      cwd: this.path("project"),
-      env,
-      maxBuffer: 64 * 1024 * 1024,
+    const options = { cwd: this.path("project"), env, maxBuffer: 64 * 1024 * 1024 };
+    const { stdout } = await run(PROGRAM, args, options).catch((error: Error & { stdout?: string }) => {
+      throw new Error(`${error.message}\n${error.stdout ?? ""}`);
     });
     return stdout;
   }

@@ -38,7 +38,7 @@ const HARM = [
 export function hostileScript(): string {
   const text = HARM.map((line) => line.replaceAll('"', '\\"')).join("\\n\\n");
   const write =
-    '{ write = { path = "<img src=x onerror=alert(9)>.md", text = "<b>not bold</b>\\n<script>alert(10)</script>\\n" } }';
+    '{ write = { path = "<img src=x onerror=alert(9)>.md", content = "<b>not bold</b>\\n<script>alert(10)</script>\\n" } }';
   return `do = [{ think = "${text}" }, { tool = { title = "${text}", kind = "read", status = "completed", output = "${text}" } }, ${write}, { say = "${text}" }]\n`;
 }
 

@@ -33,10 +33,18 @@ class Theatre implements World {
 
   read(after?: string): Feed {
     const ears = {
-      frame: (frame: Frame) => void this.heard.push(frame.position),
-      hello: () => void (this.greetings += 1),
-      link: (link: Link) => void this.links.push(link),
-      reset: () => void (this.resets += 1),
+      frame: (frame: Frame) => {
+        this.heard.push(frame.position);
+      },
+      hello: () => {
+        this.greetings += 1;
+      },
+      link: (link: Link) => {
+        this.links.push(link);
+      },
+      reset: () => {
+        this.resets += 1;
+      },
     };
     return new Feed({ topics: ["runs"], ...(after === undefined ? {} : { after }) }, ears, this);
   }

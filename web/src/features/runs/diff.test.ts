@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseDiff } from "./diff";
+import { linesOf, parseDiff } from "./diff";
 
 const DIFF = `diff --git a/a.sh b/a.sh
 index 1..2 100644
@@ -67,4 +67,20 @@ test("what a file contains is never taken for the diff's own words", () => {
 test("a diff that was cut in the middle shows what there is", () => {
   const files = parseDiff("diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1,9 +1,9 @@\n one\n+tw");
   expect(files[0]?.hunks[0]?.lines.length).toBe(2);
+});
+
+test("a name that git wrote in another way is found by its place", () => {
+  const text = `diff --git a/a b.md b/a b.md
+--- /dev/null
++++ b/a b.md	
+@@ -0,0 +1 @@
++one
+diff --git "a/\\303\\244.md" "b/\\303\\244.md"
+--- "a/\\303\\244.md"
++++ "b/\\303\\244.md"
+@@ -0,0 +1 @@
++two
+`;
+  const found = linesOf(["a b.md", "ä.md", "later.md"], parseDiff(text));
+  expect(found.map((file) => file?.hunks[0]?.lines[0]?.text)).toEqual(["one", "two", undefined]);
 });

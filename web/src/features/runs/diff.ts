@@ -78,8 +78,19 @@ function pathOf(lines: string[], start: number): string {
     const line = lines[at] ?? "";
     if (line.startsWith("diff --git ") || HUNK.test(line)) break;
     const named = /^(?:\+\+\+ b\/|rename to )(.*)$/.exec(line) ?? /^--- a\/(.*)$/.exec(line);
-    if (named && !(line.startsWith("--- ") && (lines[at + 1] ?? "").startsWith("+++ b/")))
-      return named[1] ?? "";
+    // Git puts a tab behind a name with a space in it.
+    const isOld = line.startsWith("--- ") && (lines[at + 1] ?? "").startsWith("+++ b/");
+    if (named && !isOld) return (named[1] ?? "").replace(/\t$/, "");
   }
   return / b\/(.*)$/.exec(lines[start] ?? "")?.[1] ?? "";
+}
+
+/** The lines of each file of a list: by its name, or by its place where git wrote the name in another way. */
+export function linesOf(paths: readonly string[], parsed: readonly FileDiff[]): (FileDiff | undefined)[] {
+  const named = new Map(parsed.map((file) => [file.path, file]));
+  const listed = new Set(paths);
+  return paths.map((path, index) => {
+    const placed = parsed[index];
+    return named.get(path) ?? (placed && !listed.has(placed.path) ? placed : undefined);
+  });
 }
