@@ -31,13 +31,14 @@ function sha256(data: Buffer | string): string {
   return createHash("sha256").update(data).digest("hex");
 }
 
-/** Writes `dist/SOURCE_HASH` after a build. */
+/** Writes `SOURCE_HASH` beside the bundle after a build. */
 export function writeSourceHash(root: string): Plugin {
   return {
     name: "source-hash",
     apply: "build",
-    writeBundle() {
-      writeFileSync(join(root, "dist/SOURCE_HASH"), `${sourceHash(root)}\n`);
+    writeBundle({ dir }) {
+      if (dir === undefined) throw new Error("a bundle is written into a folder");
+      writeFileSync(join(dir, "SOURCE_HASH"), `${sourceHash(root)}\n`);
     },
   };
 }

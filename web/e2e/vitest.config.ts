@@ -4,8 +4,9 @@ import { defineConfig } from "vitest/config";
 export default defineConfig(({ mode }) => ({
   test: {
     root: import.meta.dirname,
-    include: mode === "screenshots" ? [process.env.ONLY ?? "screenshots.ts"] : ["*.test.ts"],
+    include: mode === "screenshots" ? ["screenshots.ts"] : ["*.test.ts"],
     environment: "node",
+    reporters: ["default", "../build/summary.ts"],
     fileParallelism: false,
     testTimeout: mode === "screenshots" ? 600_000 : 120_000,
     hookTimeout: 120_000,
