@@ -1,5 +1,6 @@
 //! Owns: what every process finds in its environment: little, and nothing of the daemon's that was not named.
 
+use engine::faults::{Control, is_off};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -28,7 +29,11 @@ const SYSTEM_PATH: &str =
 
 /// Path, language and the like. `path` goes before the system's folders.
 pub(crate) fn basic(daemon: &BTreeMap<String, String>, path: &[PathBuf]) -> Vec<(String, String)> {
-    let mut made = taken(daemon, &TAKEN);
+    let mut made = if is_off(Control::CleanEnvironment) {
+        daemon.clone().into_iter().collect()
+    } else {
+        taken(daemon, &TAKEN)
+    };
     if !made.iter().any(|(name, _)| name == "LANG" || name == "LC_ALL") {
         made.push(("LANG".to_owned(), "C.UTF-8".to_owned()));
     }

@@ -9,8 +9,9 @@ use crate::harness::{Caps, Prepared, SetUp};
 use crate::home::Home;
 use crate::install::{Installed, expand, find};
 use crate::process::MARKER;
-use crate::sandbox::{InForce, Policy, Program, Sandbox};
+use crate::sandbox::{Bounds, InForce, Policy, Program, Sandbox};
 use domain::{Access, Name, Network};
+use engine::faults::{Control, is_off};
 use engine::ports::{BeginError, Setup, WorkOrder};
 use std::collections::BTreeMap;
 use std::io;
@@ -98,7 +99,7 @@ impl Ready {
         let setup = setup
             .map(|setup| self.setup(fleet, (&order, setup), &home))
             .transpose()?;
-        let bounds = fleet.in_force.bounds.clone();
+        let bounds = bounds(&fleet.in_force);
         let is_sandboxed = bounds.sandbox != Sandbox::None;
         let named = manners
             .iter()
@@ -109,7 +110,8 @@ impl Ready {
             cwd: order.place.clone(),
             access: order.access,
             is_sandboxed,
-            mode: mode(&manners, fleet.in_force.nests || !is_sandboxed),
+            mode: mode(&manners, fleet.in_force.nests || !is_sandboxed)
+                .filter(|_| order.access == Access::Write || !is_off(Control::PlanMode)),
             model: named
                 .or(model)
                 .filter(|_| !manners.iter().any(|manner| manner.is_model_told)),
@@ -191,9 +193,17 @@ impl Ready {
         readable.push(home.files.clone());
         Policy {
             place: order.place.clone(),
-            access: order.access,
+            access: if is_off(Control::TreeReadOnly) {
+                Access::Write
+            } else {
+                order.access
+            },
             protects_tree: true,
-            network: order.network,
+            network: if is_off(Control::NetworkClosed) {
+                Network::Open
+            } else {
+                order.network
+            },
             home: Some(home.home.clone()),
             temporary: home.temporary.clone(),
             readable,
@@ -310,6 +320,20 @@ fn mark(order: &WorkOrder, setup: &Setup) -> io::Result<String> {
         setup.network,
         setup.command
     ))
+}
+
+/// What bounds it. Decided here, so that a control that is off is off for tasks, and the attempt to escape still holds.
+fn bounds(in_force: &InForce) -> Bounds {
+    let mut bounds = in_force.bounds.clone();
+    let is_without = match bounds.sandbox {
+        Sandbox::Bubblewrap => is_off(Control::SandboxMounts),
+        Sandbox::Landlock => is_off(Control::LandlockRules),
+        Sandbox::None => false,
+    };
+    if is_without {
+        bounds.sandbox = Sandbox::None;
+    }
+    bounds
 }
 
 /// The mode of the last manner that names one.

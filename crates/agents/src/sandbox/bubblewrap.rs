@@ -32,7 +32,10 @@ impl Line {
 /// opened, the devices: terminals of a task's own can be told from the person's only where it sees no others.
 pub(super) fn namespace_only(bubblewrap: &Path, policy: &Policy, sandbox: Sandbox) -> Vec<String> {
     let mut line = begin(bubblewrap);
-    line.flags(["--unshare-pid", "--dev-bind", "/", "/", "--proc", "/proc"]);
+    line.flags(["--dev-bind", "/", "/"]);
+    if !is_off(Control::ProcessNamespace) {
+        line.flags(["--unshare-pid", "--proc", "/proc"]);
+    }
     match sandbox {
         Sandbox::Landlock => line.flags(["--dev", "/dev"]),
         Sandbox::Bubblewrap | Sandbox::None => &mut line,
@@ -46,9 +49,16 @@ pub(super) fn namespace_only(bubblewrap: &Path, policy: &Policy, sandbox: Sandbo
 /// The whole sandbox. `ours` is our own program, where it is the last stage before the task.
 pub(super) fn whole(bubblewrap: &Path, policy: &Policy, ours: Option<&Path>) -> Vec<String> {
     let mut line = begin(bubblewrap);
-    line.flags(["--unshare-all", "--cap-drop", "ALL"]);
-    if policy.network == Network::Open {
-        line.flags(["--share-net"]);
+    line.flags([
+        "--unshare-user-try",
+        "--unshare-ipc",
+        "--unshare-uts",
+        "--unshare-cgroup-try",
+        "--cap-drop",
+        "ALL",
+    ]);
+    if policy.network == Network::None {
+        line.flags(["--unshare-net"]);
     }
     for folder in system::FOLDERS.map(Path::new) {
         match std::fs::read_link(folder) {
@@ -59,7 +69,12 @@ pub(super) fn whole(bubblewrap: &Path, policy: &Policy, ours: Option<&Path>) -> 
     for setting in system::SETTINGS.map(Path::new) {
         line.same("--ro-bind-try", setting);
     }
-    line.flags(["--proc", "/proc", "--dev", "/dev"]);
+    if is_off(Control::ProcessNamespace) {
+        line.flags(["--ro-bind", "/proc", "/proc"]);
+    } else {
+        line.flags(["--unshare-pid", "--proc", "/proc"]);
+    }
+    line.flags(["--dev", "/dev"]);
     if rustix::process::geteuid().is_root() {
         // The kernel's settings belong to the superuser, also inside a namespace, and bubblewrap covers only what it
         // finds writable as a folder, which none of these folders is.
@@ -83,7 +98,7 @@ pub(super) fn whole(bubblewrap: &Path, policy: &Policy, ours: Option<&Path>) -> 
         Access::Read => line.same("--ro-bind", &policy.place),
         Access::Write => line.same("--bind", &policy.place),
     };
-    if policy.access == Access::Write {
+    if policy.access == Access::Write && !is_off(Control::ProtectedMounts) {
         protect(&mut line, policy);
     }
     if let Some(ours) = ours {

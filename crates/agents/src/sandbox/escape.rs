@@ -5,6 +5,7 @@ use super::{Bounds, Choice, Containment, Policy, Program, Sandbox, weakness};
 use crate::confined::{Errand, Limits, run};
 use crate::spawner::Spawner;
 use domain::{Access, Network};
+use engine::faults::{Control, is_off};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -174,11 +175,11 @@ async fn strongest(
     let plain = candidate(sandbox, bubblewrap);
     let stronger = match sandbox {
         Sandbox::Bubblewrap => Bounds {
-            scoping: Some(spawner.shim().to_owned()),
+            scoping: (!is_off(Control::AbstractSockets)).then(|| spawner.shim().to_owned()),
             ..plain.clone()
         },
         Sandbox::Landlock | Sandbox::None => Bounds {
-            unsharing: unsharer(),
+            unsharing: unsharer().filter(|_| !is_off(Control::OwnNetwork)),
             ..plain.clone()
         },
     };

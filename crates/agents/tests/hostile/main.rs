@@ -16,6 +16,7 @@
 )]
 mod common;
 mod document;
+mod gate;
 mod ground;
 mod matrix;
 mod pairs;

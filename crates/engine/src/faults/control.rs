@@ -11,6 +11,32 @@ super::point::list! {
         TreeReadOnly = "tree-read-only",
         /// A reader's tree is compared afterwards.
         TreeCompared = "tree-compared",
+        /// A task sees of the machine what is mounted for it.
+        SandboxMounts = "sandbox-mounts",
+        /// A task opens what Landlock's rules open.
+        LandlockRules = "landlock-rules",
+        /// A task in bubblewrap has processes of its own, and a /proc that shows them only.
+        ProcessNamespace = "process-namespace",
+        /// A task finds nothing in its environment but what was named.
+        CleanEnvironment = "clean-environment",
+        /// A task without network reaches nobody.
+        NetworkClosed = "network-closed",
+        /// Without network, a task under Landlock has a network of its own.
+        OwnNetwork = "own-network",
+        /// A task in bubblewrap is kept from abstract sockets.
+        AbstractSockets = "abstract-sockets",
+        /// Configuration of git and of agents is mounted read-only in a writable tree.
+        ProtectedMounts = "protected-mounts",
+        /// Configuration of git and of agents is compared after a task.
+        ConfigurationCompared = "configuration-compared",
+        /// A task's process that comes to the socket is turned away.
+        TasksTurnedAway = "tasks-turned-away",
+        /// A place's git folders are compared with what was written, byte for byte, before any git meets them.
+        GitCompared = "git-compared",
+        /// What comes out of the sandbox must stand on the run's line.
+        DescendsFromBase = "descends-from-base",
+        /// One ref is fetched, and only the commit that was just made.
+        OneRef = "one-ref",
         /// A guard that loses its daemon ends all that is below it.
         GuardEnds = "guard-ends",
         /// A sandbox, and all in it, dies with its guard.
@@ -85,6 +111,8 @@ super::point::list! {
         RecoveredFirst = "recovered-first",
         /// A batch is acknowledged after its commit.
         CommittedFirst = "committed-first",
+        /// What breaks is told to whoever waits for it.
+        BrokenTold = "broken-told",
         /// A life that ends before it let go of what a run kept leaves that to the next.
         ReleaseOwed = "release-owed",
     }

@@ -1,6 +1,7 @@
 //! What an agent plants must meet nobody (A-31, A-32), with no sandbox in the way: `Direct` confines nothing.
 
 use super::{RUN, World, sh, task};
+use cases::Case;
 use engine::ports::{MergeSpec, Place, WorkspaceError, Workspaces};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,7 +45,8 @@ const KEYS: &[&str] = &[
     "[core]\n askPass = @",
     "[core]\n alternateRefsCommand = @",
     "[core]\n attributesFile = %/attributes",
-    "[core]\n worktree = /",
+    // Not the root: the plain git below would take in the whole machine.
+    "[core]\n worktree = %/",
     "[filter \"x\"]\n clean = @\n smudge = @\n required = true",
     "[filter \"x\"]\n process = @",
     "[diff \"x\"]\n textconv = @",
@@ -126,8 +128,10 @@ pub(super) async fn everything(
 
 #[tokio::test]
 async fn a_31_nothing_planted_in_a_place_runs_and_harvest_says_tampered() {
+    let mut case = Case::open("A-31");
     let mut sprung_by_plain_git = 0;
     for key in KEYS {
+        case.tried();
         let world = World::new().await;
         let trap = Trap::new(&world);
         let hooks = prepare_trap(&world, &trap);
@@ -150,6 +154,7 @@ async fn a_31_nothing_planted_in_a_place_runs_and_harvest_says_tampered() {
             "git status; git add -A; git diff --cached; git -c user.name=x commit -m x",
         );
         sprung_by_plain_git += u32::from(trap.sprung());
+        case.hit();
 
         let fresh = world.writer("x").await;
         let text = fs::read_to_string(fresh.path.join("a.txt")).unwrap();
@@ -172,6 +177,7 @@ async fn a_31_nothing_planted_in_a_place_runs_and_harvest_says_tampered() {
         sprung_by_plain_git >= 8,
         "the traps are harmless: {sprung_by_plain_git}"
     );
+    case.pass(25);
 }
 
 #[tokio::test]
@@ -197,10 +203,15 @@ async fn a_31_attributes_hooks_and_ignore_files_in_the_tree_run_nothing() {
     assert_eq!(changed.unwrap(), [".gitattributes", "a.txt"]);
     assert_eq!(refused, None);
     assert!(!trap.sprung());
+    let mut case = Case::open("A-31");
+    case.tried();
+    case.hit();
+    case.pass(1);
 }
 
 #[tokio::test]
 async fn a_31_files_that_redirect_a_git_folder_are_tampering() {
+    let mut case = Case::open("A-31");
     for (name, text) in [
         ("commondir", "/tmp/evil\n"),
         ("config.worktree", "[core]\n fsmonitor = x\n"),
@@ -216,11 +227,15 @@ async fn a_31_files_that_redirect_a_git_folder_are_tampering() {
             matches!(said, Err(WorkspaceError::Tampered(_))),
             "{name}: {said:?}"
         );
+        case.tried();
+        case.hit();
     }
+    case.pass(4);
 }
 
 #[tokio::test]
 async fn a_31_our_own_git_folder_is_watched_too() {
+    let mut case = Case::open("A-31");
     for (name, text) in [
         ("keep.git/config", "[core]\n fsmonitor = x\n"),
         ("keep.git/HEAD", "ref: refs/heads/out\n"),
@@ -236,11 +251,15 @@ async fn a_31_our_own_git_folder_is_watched_too() {
             matches!(said, Err(WorkspaceError::Tampered(_))),
             "{name}: {said:?}"
         );
+        case.tried();
+        case.hit();
     }
+    case.pass(4);
 }
 
 #[tokio::test]
 async fn a_32_a_swapped_git_folder_is_tampering() {
+    let mut case = Case::open("A-32");
     for swap in [
         "mv .git ../evil && echo gitdir: ../evil > .git",
         "rm -rf .git && git init -q --separate-git-dir ../evil . ",
@@ -272,5 +291,67 @@ async fn a_32_a_swapped_git_folder_is_tampering() {
             "{swap}: {refused:?}"
         );
         assert!(!trap.sprung(), "{swap}");
+        case.tried();
+        case.hit();
     }
+    case.pass(8);
+}
+
+/// What an agent may do to the refs and objects of its own git, each with work that is worth taking.
+const REFS: [&str; 12] = [
+    "git update-ref refs/heads/main HEAD~0 && git commit -qm evil --allow-empty && git update-ref refs/heads/main HEAD",
+    "git commit -qm evil --allow-empty && git update-ref refs/heads/other HEAD",
+    "git commit -qm evil --allow-empty && git tag -f v1 && git tag -f v2",
+    "git commit -qm evil --allow-empty && git update-ref refs/partita/tasks/x HEAD",
+    "git symbolic-ref refs/heads/partita/x refs/heads/main",
+    "git symbolic-ref HEAD refs/heads/main",
+    "git commit -qm evil --allow-empty && git replace HEAD~1 HEAD",
+    "git pack-refs --all && git update-ref refs/heads/other HEAD && echo junk >> .git/packed-refs",
+    "echo 0000 > .git/refs/heads/other",
+    "git update-ref -d HEAD && rm -rf .git/refs/heads/*",
+    "blob=$(git hash-object -w a.txt) && chmod u+w .git/objects/*/* && for f in .git/objects/??/*; do echo junk > $f; done",
+    "git checkout -q --orphan alone && git commit -qm alone --allow-empty && git branch -f other alone",
+];
+
+#[tokio::test]
+async fn a_34_only_the_tasks_own_ref_is_taken() {
+    let mut case = Case::open("A-34");
+    for moved in REFS {
+        let world = World::new().await;
+        world.git("branch other");
+        world.git("tag v1");
+        let objects = "find .git/objects -type f | sort | xargs sha256sum";
+        let place = world.writer("x").await;
+        let refs =
+            world.git("for-each-ref --format='%(refname) %(objectname)' refs/heads refs/tags refs/replace");
+        let head = world.git("symbolic-ref HEAD");
+        let before = sh(&world.project(), objects);
+        sh(&place.path, &format!("echo changed > a.txt && {moved}"));
+        case.tried();
+        let base = place.spec.base.clone();
+        let taken = world.places.harvest(place, task("x"), String::new()).await;
+        case.hit();
+
+        let change = taken.unwrap_or_else(|error| panic!("{moved}: {error}")).unwrap();
+        assert_eq!(
+            world.git(&format!("log --format=%P {} -1", change.head)),
+            base,
+            "{moved}"
+        );
+        assert_eq!(
+            world.git(&format!("show {}:a.txt", change.head)),
+            "changed",
+            "{moved}"
+        );
+        let now =
+            world.git("for-each-ref --format='%(refname) %(objectname)' refs/heads refs/tags refs/replace");
+        assert_eq!(now, refs, "{moved}");
+        assert_eq!(world.git("symbolic-ref HEAD"), head, "{moved}");
+        let after = sh(&world.project(), objects);
+        for line in before.lines() {
+            assert!(after.contains(line), "{moved}: an object was rewritten: {line}");
+        }
+        world.verify();
+    }
+    case.pass(10);
 }

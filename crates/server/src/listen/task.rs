@@ -1,6 +1,8 @@
 //! Tells whether whoever connects is part of a task. Where mounts hide the socket no task finds it; where only Landlock
 //! bounds tasks, any process of the user can connect, and a task is told by who its ancestors are.
 
+use engine::faults::{Control, is_off};
+
 /// The first argument of the guard that every task's processes descend from.
 const GUARD: &[u8] = b"__shim";
 /// The variable that marks a task's processes.
@@ -11,7 +13,7 @@ const ANCESTORS_MAX: usize = 256;
 /// Whether the process belongs to a task of ours, or can no longer be asked: a guard adopts what its task leaves behind,
 /// so no descendant gets out from under it.
 pub(super) fn is_of_a_task(pid: Option<i32>) -> bool {
-    if cfg!(not(target_os = "linux")) {
+    if cfg!(not(target_os = "linux")) || is_off(Control::TasksTurnedAway) {
         // No task runs where nothing bounds it but such a look.
         return false;
     }

@@ -57,7 +57,7 @@ pub(super) fn attempt(target: &Target<'_>, report: &mut Report) {
         open(Path::new("/proc/sys/kernel/core_pattern")),
     );
     report.escape("write to /sys", open_to_write(Path::new("/sys/power/state")));
-    report.plant("fill the shared memory", shared_memory());
+    report.plant("fill the shared memory", shared_memory(target));
 }
 
 /// In user and mount namespaces of its own it may mount; it must not uncover what was covered.
@@ -144,8 +144,11 @@ fn set_user_id(target: &Target<'_>) -> Outcome {
     Ok("made".to_owned())
 }
 
-fn shared_memory() -> Outcome {
-    let path = format!("/dev/shm/hostile-{}", std::process::id());
+fn shared_memory(target: &Target<'_>) -> Outcome {
+    let path = format!(
+        "/dev/shm/hostile-{}",
+        target.hostile.sleeps.as_deref().unwrap_or("x")
+    );
     fs::write(path, vec![b'x'; 8 << 20]).map_err(why)?;
     Ok("8 MiB".to_owned())
 }
