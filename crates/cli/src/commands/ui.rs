@@ -50,9 +50,11 @@ pub(crate) async fn carry_out(context: &Context, arguments: &UiArgs) -> Result {
     Ok(Exit::Success)
 }
 
-/// Where the page is.
+/// Where the page is. Browsers know that every name under `localhost` is this machine. A name of our own keeps the
+/// cookie from whatever else listens here, such as a preview that an agent serves: cookies are told apart by host, not
+/// by port.
 pub(super) fn page(port: u16) -> String {
-    format!("http://127.0.0.1:{port}/")
+    format!("http://partita.localhost:{port}/")
 }
 
 /// Has the desktop open the address, or says why not.

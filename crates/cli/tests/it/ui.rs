@@ -42,7 +42,7 @@ fn ask(port: u16, line: &str, headers: &str, body: &str) -> Answer {
 
 /// The port and the code of an address that `ui` gave.
 fn parts(url: &str) -> (u16, String) {
-    let rest = url.strip_prefix("http://127.0.0.1:").unwrap();
+    let rest = url.strip_prefix("http://partita.localhost:").unwrap();
     let (port, code) = rest.split_once("/login#").unwrap();
     (port.parse().unwrap(), code.to_owned())
 }
@@ -142,7 +142,7 @@ fn s3_01_ui_makes_a_daemon_and_a_port_and_an_address_that_logs_in_once() {
     let status = env.run(&["status", "--json"]).json();
     assert_eq!(status["port"], json!({ "number": port, "is_open": true }));
     let shown = env.run(&["status"]).ok();
-    assert!(shown.contains(&format!("http://127.0.0.1:{port}/")), "{shown}");
+    assert!(shown.contains(&format!("http://partita.localhost:{port}/")), "{shown}");
 
     let home = env.home();
     let mode = |name: &str| std::fs::metadata(home.join(name)).unwrap().permissions().mode() & 0o777;
@@ -172,7 +172,7 @@ fn the_desktop_opens_the_address_and_the_terminal_does_not_show_the_code() {
     let url = text.strip_prefix("1: ").unwrap().trim_end();
     let (port, code) = parts(url);
     assert!(
-        given.out.contains(&format!("http://127.0.0.1:{port}/")),
+        given.out.contains(&format!("http://partita.localhost:{port}/")),
         "{given:#?}"
     );
     assert!(given.err.contains("partita ui --close"), "{given:#?}");
@@ -224,7 +224,7 @@ fn s3_46_a_page_goes_on_through_kill_and_start_without_a_login() {
         assert!(!is_open(browser.port));
         let started = env.run(&["start"]).ok();
         assert!(
-            started.contains(&format!("page: http://127.0.0.1:{}/", browser.port)),
+            started.contains(&format!("page: http://partita.localhost:{}/", browser.port)),
             "{started}"
         );
         assert_ne!(env.pid(), before);
