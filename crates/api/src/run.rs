@@ -97,7 +97,7 @@ pub struct NewRunInput {
     /// The question, goal or focus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<String>,
-    /// How much work to make of it; small unless said.
+    /// How much work to make of it; unless said, what the project says, else small.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<Size>,
     /// Leave out what is not needed for a first answer.

@@ -98,7 +98,7 @@ pub struct WorkUnitOrder {
     pub flow: String,
     /// The question, goal or focus.
     pub question: String,
-    /// How much work to make of it; small unless said.
+    /// How much work to make of it; unless said, what the project says, else small.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<Size>,
     /// Leave out what is not needed for a first answer.

@@ -175,9 +175,9 @@ pub(crate) struct AskArgs {
     /// The question, goal or focus.
     #[arg(long, visible_alias = "question", value_name = "TEXT")]
     pub(crate) focus: Option<String>,
-    /// How much work to make of it.
-    #[arg(long, value_enum, default_value_t)]
-    pub(crate) size: SizeArg,
+    /// How much work to make of it; small when the project says nothing else.
+    #[arg(long, value_enum)]
+    pub(crate) size: Option<SizeArg>,
     /// Leave out what is not needed for a first answer.
     #[arg(long)]
     pub(crate) fast: bool,
@@ -201,10 +201,9 @@ pub(crate) struct AskArgs {
     pub(crate) inputs: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SizeArg {
     /// The quick look.
-    #[default]
     Small,
     /// The usual.
     Medium,

@@ -6,6 +6,7 @@
 
 use crate::at::At;
 use crate::beneath::{self, NotRead};
+use crate::check::step::{SHELL, not_an_agent};
 use crate::definition::{Checked, CheckedStep};
 use crate::diagnostic::{Problems, SourceText};
 use crate::duration;
@@ -160,6 +161,9 @@ fn check(file: &ProjectFile, problems: &Problems) -> Project {
         }
         Some(text.value.clone())
     };
+    if let Some(agent) = file.agent.as_ref().filter(|agent| agent.value == SHELL) {
+        problems.add(not_an_agent(problems, agent));
+    }
     Project {
         gate: file.gate.as_ref().and_then(|gate| command(GATE, gate, problems)),
         setup: setup.map(|command| Setup {

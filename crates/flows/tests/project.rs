@@ -193,10 +193,30 @@ fn what_is_wrong_is_shown_with_file_line_caret_and_the_nearest_name() {
         ("setup = \"a\"\nsetup_network = \"opne\"", "did you mean `open`?"),
         ("size = \"hueg\"", "`hueg` is no value of `size`"),
         ("agent = \"\"", "`agent` is empty"),
+        (
+            "agent = \"command\"",
+            "`command` is no agent that a project may choose",
+        ),
         ("gate = ", "partita.toml:1"),
     ] {
         let shown = refused(project);
         assert!(shown.contains(says), "{project}: {shown}");
+    }
+}
+
+#[test]
+fn a_22_a_prompt_of_a_project_does_not_become_a_command() {
+    let agents = ["agent = \"command\"", "agents = [\"codex\", \"command\"]"];
+    for agent in agents {
+        let flow = format!("{WRITER}{agent}\n");
+        let compiled = Library::new().compile(Some(folder("", &flow).path()), "mine", Size::Small, false);
+        let Err(DefinitionError::Invalid { shown }) = compiled else {
+            panic!("{compiled:?}");
+        };
+        assert!(
+            shown.contains("it would run prompts as shell commands"),
+            "{shown}"
+        );
     }
 }
 

@@ -85,9 +85,9 @@ pub(crate) fn extra_inputs(ask: &AskArgs) -> Result<BTreeMap<String, serde_json:
 async fn start(context: &Context, flow: String, ask: AskArgs, is_detached: bool) -> Result {
     let input = NewRunInput {
         question: ask.focus.clone(),
-        size: Some(size_of(ask.size)),
+        size: ask.size.map(size_of),
         fast: Some(ask.fast),
-        agent: ask.agent.clone().or(context.config()?.agent),
+        agent: ask.agent.clone(),
         model: ask.model.clone(),
         extra: extra_inputs(&ask)?,
     };

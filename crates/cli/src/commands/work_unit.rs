@@ -34,7 +34,7 @@ async fn create(context: &Context, arguments: UnitCreateArgs) -> Result {
             let order = WorkUnitOrder {
                 flow: flow.clone(),
                 question: ask.focus.clone().unwrap_or_default(),
-                size: Some(size_of(ask.size)),
+                size: ask.size.map(size_of),
                 fast: Some(ask.fast),
                 agent: ask.agent.clone(),
                 model: ask.model.clone(),

@@ -1,20 +1,21 @@
 //! The agents, in the words of the wire, and which of them is taken when nobody says.
 
 use super::projects::now;
+use crate::config::Config;
+use crate::home::UserFolders;
 use agents::{Fleet, LoginState, Probed};
 use domain::{Access, Name};
 use engine::ports::{Agents, Clock, Later};
-use serde::Deserialize;
 use server::NoAgent;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The agents, as the server shows them.
 pub(crate) struct FleetOf {
     pub(crate) fleet: Arc<Fleet>,
     pub(crate) clock: Arc<dyn Clock>,
-    /// The user's own choice.
-    pub(crate) default_agent: Option<String>,
+    /// Where the user's own choice lies.
+    pub(crate) folders: UserFolders,
 }
 
 impl server::Fleet for FleetOf {
@@ -39,10 +40,14 @@ impl server::Fleet for FleetOf {
         })
     }
 
-    fn default_agent(&self, project: PathBuf) -> Later<'_, Result<String, NoAgent>> {
+    fn default_agent(&self, _project: PathBuf) -> Later<'_, Result<String, NoAgent>> {
         Box::pin(async move {
-            let chosen = of_project(&project).or_else(|| self.default_agent.clone());
-            if let Some(agent) = chosen {
+            // Read anew: a daemon lives longer than a choice.
+            let config = Config::read(&self.folders).map_err(|error| NoAgent {
+                because: format!("{}: {}", error.what, error.because.join(": ")),
+                hint: error.hints.join("; "),
+            })?;
+            if let Some(agent) = config.agent {
                 return Ok(agent);
             }
             self.only_one().await
@@ -156,15 +161,4 @@ impl FleetOf {
             lines.join("; ")
         )
     }
-}
-
-/// What a project may say of itself that is no danger: which agent it is used to.
-#[derive(Deserialize)]
-struct ProjectFile {
-    agent: Option<String>,
-}
-
-fn of_project(project: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(project.join(".partita/partita.toml")).ok()?;
-    toml::from_str::<ProjectFile>(&text).ok()?.agent
 }

@@ -77,7 +77,7 @@ pub(crate) async fn join(
         fleet: Arc::new(fleet::FleetOf {
             fleet,
             clock: Arc::clone(&clock),
-            default_agent: config.agent.clone(),
+            folders: folders.clone(),
         }),
         clock,
         ids: Arc::new(new_id),

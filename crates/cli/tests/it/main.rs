@@ -10,6 +10,7 @@ mod bad_flows;
 mod env;
 mod lifecycle;
 mod machine;
+mod project_file;
 mod runs;
 mod secrets;
 mod surface;

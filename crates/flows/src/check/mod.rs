@@ -4,7 +4,7 @@
 mod graph;
 pub(crate) mod head;
 mod schema;
-mod step;
+pub(crate) mod step;
 mod words;
 
 use crate::at::At;

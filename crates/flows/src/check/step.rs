@@ -5,6 +5,7 @@ use super::{Checker, rules_kind};
 use crate::at::At;
 use crate::contract::Contract;
 use crate::definition::{CheckedStep, StepTexts};
+use crate::diagnostic::{Problem, Problems};
 use crate::duration;
 use crate::near;
 use crate::read::{Kind, RetryFile, StepFile};
@@ -138,6 +139,9 @@ impl Checker<'_> {
                             .to_owned(),
                     ),
             );
+        }
+        for agent in step.agents.iter().filter(|agent| agent.value == SHELL) {
+            self.problems.add(not_an_agent(self.problems, agent));
         }
         let has_schema = step.output.is_some() || step.output_schema.is_some();
         for contract in &step.contracts {
@@ -388,6 +392,17 @@ fn instead(name: &str, kind: Kind) -> Option<String> {
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+/// The agent of command steps: a shell.
+pub(crate) const SHELL: &str = "command";
+
+/// A prompt is nobody's command: it would run without anybody having approved it, and with what agents said in it.
+pub(crate) fn not_an_agent(problems: &Problems, name: &At<String>) -> Problem {
+    let message =
+        format!("`{SHELL}` is no agent that a project may choose: it would run prompts as shell commands");
+    let hint = format!("name another agent; what is to be run stands in a step of kind `{SHELL}`");
+    problems.at(name.at.clone(), message, "a shell").hint(hint)
 }
 
 /// What people call a step that has no title.

@@ -14,6 +14,7 @@ mod runs;
 mod shown;
 mod steps;
 mod tasks;
+mod unsaid;
 mod winner;
 mod wish;
 mod work_units;

@@ -2,6 +2,7 @@
 
 use super::projects::{folder, of_folder, unknown as unknown_project};
 use super::shown::{self, unshown};
+use super::unsaid::Said;
 use super::wish::Wish;
 use crate::App;
 use crate::reply::{Answer, Json, Keyed, Parameters, Place, Refused, engine_says, not_found, read_fails};
@@ -103,7 +104,13 @@ pub(super) async fn start(
 }
 
 async fn input(app: &App, input: NewRunInput, project: domain::ProjectId, what: &str) -> Answer<RunInput> {
-    let agent = match input.agent {
+    let said = Said {
+        agent: input.agent,
+        model: input.model,
+        size: input.size.map(show::size_of),
+    };
+    let said = said.or_of_project(app, project, what)?;
+    let agent = match said.agent {
         Some(agent) => agent,
         None => {
             let folder = folder(app, show::id(project), what)?;
@@ -123,10 +130,10 @@ async fn input(app: &App, input: NewRunInput, project: domain::ProjectId, what: 
     };
     Ok(RunInput {
         question: input.question.unwrap_or_default(),
-        size: input.size.map(show::size_of).unwrap_or_default(),
+        size: said.size.unwrap_or_default(),
         fast: input.fast.unwrap_or_default(),
         agent: Name::from(agent),
-        model: input.model,
+        model: said.model,
         extra: input
             .extra
             .iter()

@@ -1,6 +1,7 @@
 //! Work units.
 
 use super::shown;
+use super::unsaid::Said;
 use crate::App;
 use crate::guard::Caller;
 use crate::reply::{Answer, Json, Keyed, Parameters, Place, Refused, engine_says, not_found, read_fails};
@@ -10,7 +11,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use domain::{NewUnit, Refusal, UnitId, UnitInput};
+use domain::{Name, NewUnit, Refusal, Size, UnitId, UnitInput};
 use engine::EngineError;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -69,6 +70,7 @@ pub(super) async fn create(
     {
         return Err(unknown_project(what));
     }
+    let size = new.order.as_ref().and_then(|order| order.size).map(show::size_of);
     let unit = NewUnit {
         chunk: new.chunk,
         phase: new.phase.map(show::phase_of).unwrap_or_default(),
@@ -77,6 +79,7 @@ pub(super) async fn create(
         project: new.project_id.map(show::id),
         order: new.order.map(show::order),
     };
+    let unit = with_what_the_project_says(&app, unit, size, &what)?;
     let id = UnitId::from_bits(app.id());
     let created = app
         .parts
@@ -91,6 +94,28 @@ pub(super) async fn create(
     let unit = read(&app, chunk).await?;
     let place = format!("/api/work-units/{}", unit.chunk);
     Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(unit)))
+}
+
+/// `size` is what was asked for, if anything was.
+fn with_what_the_project_says(
+    app: &App,
+    mut unit: NewUnit,
+    size: Option<Size>,
+    what: &str,
+) -> Answer<NewUnit> {
+    let (Some(project), Some(order)) = (unit.project, unit.order.as_mut()) else {
+        return Ok(unit);
+    };
+    let said = Said {
+        agent: order.agent.take().map(|agent| agent.to_string()),
+        model: order.model.take(),
+        size,
+    };
+    let said = said.or_of_project(app, project, what)?;
+    order.agent = said.agent.map(Name::from);
+    order.model = said.model;
+    order.size = said.size.unwrap_or_default();
+    Ok(unit)
 }
 
 fn unknown_project(what: String) -> Refused {
