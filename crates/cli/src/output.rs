@@ -2,6 +2,7 @@
 //! can move the cursor.
 
 use anstyle::{AnsiColor, Style};
+use engine::faults::{Control, is_off};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 
@@ -52,25 +53,27 @@ impl Tone {
 /// A line of data.
 pub(crate) fn line(text: impl AsRef<str>) {
     // A reader that has gone (`| head`) is no reason to complain.
-    let _ = writeln!(anstream::stdout(), "{}", text.as_ref());
+    let _ = writeln!(anstream::stdout(), "{}", only_colour(text.as_ref()));
 }
 
 /// Data without a line end of its own.
 pub(crate) fn raw(text: &str) {
     let mut out = anstream::stdout();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let _ = out
+        .write_all(only_colour(text).as_bytes())
+        .and_then(|()| out.flush());
 }
 
 /// A line beside the data.
 pub(crate) fn note(text: impl AsRef<str>) {
-    let _ = writeln!(anstream::stderr(), "{}", text.as_ref());
+    let _ = writeln!(anstream::stderr(), "{}", only_colour(text.as_ref()));
 }
 
 /// A JSON value as data.
 pub(crate) fn json<T: serde::Serialize>(value: &T) {
     let text =
         serde_json::to_string_pretty(value).unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}"));
-    line(text);
+    line(plain_json(&text));
 }
 
 /// Whether a person is watching.
@@ -78,20 +81,64 @@ pub(crate) fn is_terminal() -> bool {
     std::io::stdout().is_terminal() && std::io::stderr().is_terminal()
 }
 
+/// JSON that says the same and shows no character that a terminal obeys: JSON itself escapes only the first 32.
+pub(crate) fn plain_json(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c != '\n' && c != '\t' && is_obeyed(c) {
+            let _ = write!(plain, "\\u{:04x}", u32::from(c));
+        } else {
+            plain.push(c);
+        }
+    }
+    plain
+}
+
+/// The last door before a terminal: whatever comes through is colour, line ends, tabs, or can be seen.
+pub(crate) fn only_colour(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let length = colour_at(rest).unwrap_or(0);
+        if length > 0 {
+            shown.push_str(&rest[..length]);
+            rest = &rest[length..];
+        } else {
+            push_seen(&mut shown, c);
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    shown
+}
+
+/// How long the colour code at the beginning of the text is; none when there is none.
+fn colour_at(text: &str) -> Option<usize> {
+    let body = text.strip_prefix("\u{1b}[")?;
+    let length = body.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    body[length..].starts_with('m').then_some(length + 3)
+}
+
 /// Text from outside, made harmless for a terminal: line breaks and tabs stay, every other control or invisible
 /// character is shown as what it is.
 pub(crate) fn safe(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        if c == '\n' || c == '\t' {
-            shown.push(c);
-        } else if c.is_control() || is_invisible(c) {
-            let _ = write!(shown, "\\u{{{:x}}}", u32::from(c));
-        } else {
-            shown.push(c);
-        }
+        push_seen(&mut shown, c);
     }
     shown
+}
+
+fn push_seen(shown: &mut String, c: char) {
+    if c != '\n' && c != '\t' && is_obeyed(c) {
+        let _ = write!(shown, "\\u{{{:x}}}", u32::from(c));
+    } else {
+        shown.push(c);
+    }
+}
+
+/// Whether a terminal does something about the character instead of showing it.
+fn is_obeyed(c: char) -> bool {
+    (c.is_control() || is_invisible(c)) && !is_off(Control::TerminalText)
 }
 
 /// The same on one line.
@@ -101,7 +148,11 @@ pub(crate) fn safe_line(text: &str) -> String {
 
 /// Characters that reorder or hide what stands around them.
 const fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{00ad}')
+    matches!(
+        c,
+        '\u{00ad}' | '\u{061c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 /// Cells in columns as wide as they must be.
@@ -183,6 +234,20 @@ mod tests {
             "a\\u{1b}]52;c;aGk=\\u{7}b\\u{d}c\\u{9b}2J\\u{202e}d\ne"
         );
         assert_eq!(safe_line("a\nb"), "a b");
+    }
+
+    #[test]
+    fn a_55_of_what_is_printed_only_colour_is_obeyed() {
+        let painted = Tone::Bad.paint("red");
+        assert_eq!(only_colour(&painted), painted);
+        assert_eq!(
+            only_colour("\u{1b}[2K\u{1b}[1;3\u{1b}[m"),
+            "\\u{1b}[2K\\u{1b}[1;3\u{1b}[m"
+        );
+        assert_eq!(
+            plain_json("{\n\"a\": \"\u{9b}2J\u{7f}\"}"),
+            "{\n\"a\": \"\\u009b2J\\u007f\"}"
+        );
     }
 
     #[test]

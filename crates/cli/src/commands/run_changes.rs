@@ -178,7 +178,7 @@ pub(crate) async fn export(
         ExportFormat::Markdown => daemon.report(run.run.id).await?,
         ExportFormat::Json => {
             let report = daemon.report_json(run.run.id).await?;
-            format!("{report:#}\n")
+            output::plain_json(&format!("{report:#}\n"))
         }
     };
     match to {

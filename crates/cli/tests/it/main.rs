@@ -14,5 +14,6 @@ mod project_file;
 mod runs;
 mod secrets;
 mod surface;
+mod terminal;
 mod ui;
 mod units;
