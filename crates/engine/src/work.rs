@@ -125,7 +125,12 @@ impl Job {
                 } else {
                     run.model_of(&known.key)
                 },
-                network: plan.network,
+                // What an agent may reach is not said of the command that checks it.
+                network: if known.role == Role::Gate {
+                    Network::None
+                } else {
+                    plan.network
+                },
                 prompt,
                 files,
                 timeout_ms: plan.timeout_ms,

@@ -112,9 +112,7 @@ pub trait Definitions: Send + Sync {
     fn render(&self, ask: PromptAsk<'_>) -> Result<Rendered, DefinitionError>;
 
     /// What a fresh working copy needs before a task of that flow writes in it.
-    fn setup(&self, _flow: &FlowRef) -> Result<Option<Setup>, DefinitionError> {
-        Ok(None)
-    }
+    fn setup(&self, flow: &FlowRef) -> Result<Option<Setup>, DefinitionError>;
 
     /// Whether a step's output has a schema; a step without one outputs its final words.
     fn has_schema(&self, flow: &FlowRef, step: &str) -> bool;

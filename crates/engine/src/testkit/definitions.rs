@@ -1,8 +1,8 @@
 //! Definitions that are plans given by the test, under names that may come to stand for other plans.
 
 use super::{Life, lock, sha256};
-use crate::ports::{Compiled, DefinitionError, Definitions, PromptAsk, Rendered, UntrustedCommands};
-use domain::{FlowRef, Name, Plan, Run, RunInput, Size, StepState, Value};
+use crate::ports::{Compiled, DefinitionError, Definitions, PromptAsk, Rendered, Setup, UntrustedCommands};
+use domain::{FlowRef, Name, Network, Plan, Run, RunInput, Size, StepState, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -138,6 +138,14 @@ impl Definitions for FakeDefinitions {
             prompt,
             files: Vec::new(),
         })
+    }
+
+    fn setup(&self, flow: &FlowRef) -> Result<Option<Setup>, DefinitionError> {
+        Ok(Some(Setup {
+            command: format!("make {} ready", flow.name),
+            timeout_ms: 60_000,
+            network: Network::None,
+        }))
     }
 
     fn has_schema(&self, _flow: &FlowRef, _step: &str) -> bool {

@@ -7,6 +7,7 @@
 
 mod contract;
 mod ends;
+mod orders;
 mod parked;
 mod planted;
 mod requests;
