@@ -11,6 +11,7 @@ mod board;
 mod engine;
 mod error;
 pub mod faults;
+mod judge;
 mod keeper;
 pub mod ports;
 mod secrets;

@@ -3,16 +3,17 @@
 
 use crate::board;
 use crate::faults::{Control, CrashPoint, is_off, reach};
+use crate::judge::StepCheck;
 use crate::ports::{
-    AdvanceSpec, AgentEnd, BeginError, Begun, Definitions, MergeOutcome, MergeSpec, OutputCheck, Place,
-    PlaceSpec, TaskFile, WorkOrder, WorkspaceError,
+    AdvanceSpec, AgentEnd, BeginError, Begun, MergeOutcome, MergeSpec, Place, PlaceSpec, TaskFile, WorkOrder,
+    WorkspaceError,
 };
 use crate::secrets;
 use crate::shared::Shared;
 use domain::planted::{self, Bug};
 use domain::{
     Access, BoardInput, Change, ChatId, Ending, FailureClass, FlowRef, Merge, Name, Network, ProcessIdentity,
-    Role, Run, RunId, StepKey, StepKind, TaskId, Usage, Value,
+    Role, Run, RunId, StepKey, StepKind, TaskId, Usage,
 };
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -439,26 +440,6 @@ async fn note(shared: &Arc<Shared>, input: BoardInput) -> bool {
         return true;
     }
     stored.await.unwrap_or(true)
-}
-
-/// Judges a task's final message by its step's schema and contracts.
-struct StepCheck {
-    definitions: Arc<dyn Definitions>,
-    flow: FlowRef,
-    step: Name,
-    tree: PathBuf,
-    /// A gate's words are taken as they are.
-    is_free: bool,
-}
-
-impl OutputCheck for StepCheck {
-    fn check(&self, message: &str) -> Result<Value, String> {
-        if self.is_free || !self.definitions.has_schema(&self.flow, self.step.as_str()) {
-            return Ok(Value::from(message));
-        }
-        self.definitions
-            .check_output(&self.flow, self.step.as_str(), message, &self.tree)
-    }
 }
 
 /// Brings changes together.
