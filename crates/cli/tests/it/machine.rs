@@ -123,33 +123,3 @@ fn f_56_a_full_disk_is_said_and_nothing_is_lost() {
         "{given:#?}"
     );
 }
-
-#[test]
-fn a_17_a_task_that_reaches_the_socket_is_turned_away() {
-    let env = TestEnv::new();
-    env.make_repository();
-    // Landlock cannot hide the socket: there the daemon itself must know whom it talks to.
-    env.write_user_file(
-        ".config/partita/agents.toml",
-        "[sandbox]\nmode = \"landlock\"\ncontainment = \"shim\"\n",
-    );
-    // The system's own perl speaks to the socket without asking anything of the home, which the task cannot read.
-    std::fs::write(
-        env.project().join("knock.pl"),
-        r#"use IO::Socket::UNIX; $SIG{PIPE} = 'IGNORE'; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or do { print "no-way-in\n"; exit };
-print $s "GET /api/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-my $answer = <$s> // "closed"; print "knocked: $answer\n";"#,
-    )
-    .unwrap();
-    let socket = env.home().join("orchestrator.sock");
-    let line = format!("perl knock.pl {}", socket.display());
-    env.script(&format!(
-        "ignores_mode = true\n[[scene]]\ndo = [{{ run = {line:?} }}, {{ answer = {{ summary = \"Tried.\", findings = [] }} }}]\n"
-    ));
-    let ended = env
-        .run(&["run", "review", "--agent", "rehearsal", "--fast", "--json"])
-        .json();
-    assert_eq!(ended["status"], "completed", "{ended:#}");
-    let said = env.run(&["logs", ended["slug"].as_str().unwrap(), "--json"]).out;
-    assert!(said.contains("knocked: closed"), "{said}");
-}

@@ -8,9 +8,11 @@
 mod approvals;
 mod bad_flows;
 mod env;
+mod hostile;
 mod lifecycle;
 mod machine;
 mod project_file;
+mod modes;
 mod runs;
 mod secrets;
 mod surface;
