@@ -3,7 +3,7 @@
 use crate::error::{Answer, failed, io_failed};
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -63,7 +63,8 @@ pub(crate) fn sweep(folder: &Path) {
 
 /// Makes a folder that only we may enter, and those above it.
 pub(crate) fn make_private_folder(path: &Path) -> Answer<()> {
-    fs::create_dir_all(path).map_err(|error| io_failed("make", path, &error))?;
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|error| io_failed("make", path, &error))?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o700))
         .map_err(|error| io_failed("protect", path, &error))
 }

@@ -124,8 +124,7 @@ impl Skeleton {
             "hooks",
             "info",
         ] {
-            let path = dir.join(folder);
-            fs::create_dir_all(&path).map_err(|error| io_failed("make", &path, &error))?;
+            files::make_private_folder(&dir.join(folder))?;
         }
         put("config", self.config().as_bytes())?;
         if let Some(alternates) = self.alternates() {

@@ -1,6 +1,7 @@
 //! Where things lie in a home, and that nobody else may look at them.
 
 use crate::error::OpenError;
+use engine::faults::{Control, is_off};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -91,7 +92,11 @@ pub(crate) fn make_private_folder(path: &Path) -> io::Result<()> {
 /// How a file that only its owner may read is opened.
 pub(crate) fn private_file() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.mode(0o600);
+    options.mode(if is_off(Control::PrivateFiles) {
+        0o666
+    } else {
+        0o600
+    });
     options
 }
 
