@@ -13,7 +13,6 @@ mod lifecycle;
 mod machine;
 mod project_file;
 mod modes;
-mod modes;
 mod runs;
 mod secrets;
 mod surface;
