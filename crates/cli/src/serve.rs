@@ -17,7 +17,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::fmt::MakeWriter;
 
 /// How long what is under way may take to end when the daemon is told to stop.
-const DRAIN_WITHIN: Duration = Duration::from_secs(20);
+const DRAIN_WITHIN: Duration = Duration::from_secs(8);
 
 /// Runs the daemon in this process, which somebody started for it.
 pub(crate) async fn run(context: &Context, port: Option<u16>) -> Result {
@@ -63,12 +63,15 @@ struct LogLine<'a>(&'a Redactor);
 impl Write for LogLine<'_> {
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
         let text = String::from_utf8_lossy(line).into_owned();
-        std::io::stderr().write_all(self.0.clean(text).as_bytes())?;
+        // A log that cannot be written, as on a full disk, stops nobody; told of it, the writer of lines would complain
+        // to the same file and panic.
+        let _unwritten = std::io::stderr().write_all(self.0.clean(text).as_bytes());
         Ok(line.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        std::io::stderr().flush()
+        let _unwritten = std::io::stderr().flush();
+        Ok(())
     }
 }
 

@@ -214,6 +214,15 @@ impl Places {
                 place.path.display()
             )));
         }
+        // Closed by hand, as it seems: nobody can say what is in it, not even that it was tampered with.
+        if let Err(error) = std::fs::read_dir(site.tree())
+            && error.kind() == std::io::ErrorKind::PermissionDenied
+        {
+            return Err(missing(format!(
+                "the working copy {} cannot be opened: {error}",
+                place.path.display()
+            )));
+        }
         let record = Record::read(&site.record())?;
         let project = self.project(&record.project).await?;
         Ok((site, record, project))

@@ -92,7 +92,10 @@ impl StandIn {
         let of = |thread: std::fs::DirEntry| std::fs::read_to_string(thread.path().join("children"));
         let threads = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();
         let children: String = threads.flatten().filter_map(|thread| of(thread).ok()).collect();
-        children.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+        children
+            .split_whitespace()
+            .map(|pid| pid.parse().unwrap())
+            .collect()
     }
 }
 
@@ -149,7 +152,11 @@ fn f_30_a_daemon_that_is_killed_with_its_guards_leaves_nothing_to_the_next() {
             // The namespace goes with its parent, and all in it.
             if !mode.starts_with("bwrap") {
                 // The agents die with their guards; what they started is found by the next daemon.
-                assert_eq!(left_after(&daemon.agents, Duration::from_secs(2)), [0_u32; 0], "{mode}");
+                assert_eq!(
+                    left_after(&daemon.agents, Duration::from_secs(2)),
+                    [0_u32; 0],
+                    "{mode}"
+                );
                 let runtime = tokio::runtime::Runtime::new().unwrap();
                 runtime.block_on(async {
                     let world = World::new(config).await;

@@ -53,7 +53,8 @@ impl Keeper {
                 reach(CrashPoint::AfterCommit);
                 self.conflicts = 0;
                 self.shared.publish(committed.position);
-                self.shared.set_health(Health::Good);
+                // No sign of health: on a full disk this may have had the ballast's room, which is for ends, not for
+                // beginnings. Whether there is room again is asked apart.
                 #[cfg(feature = "testkit")]
                 (self.shared.probe.stored)(self.run());
                 self.answer(taken).await;

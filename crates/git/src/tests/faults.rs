@@ -55,7 +55,11 @@ async fn f_51_dead_locks_of_a_place_go_and_held_ones_stay() {
             }
         }
         assert!(!lock.exists(), "{name}: the holder is dead");
-        assert!(dead.elapsed() < Duration::from_secs(1), "{name}: {:?}", dead.elapsed());
+        assert!(
+            dead.elapsed() < Duration::from_secs(1),
+            "{name}: {:?}",
+            dead.elapsed()
+        );
         case.hit();
     }
     assert_eq!(held, 100);
@@ -81,7 +85,10 @@ async fn f_51_shared_locks_are_waited_for_then_named_and_never_removed() {
     case.tried();
     let asked = Instant::now();
     let said = advance().await.unwrap_err().to_string();
-    assert!(asked.elapsed() >= world.places.limits.lock_wait, "it was not waited for");
+    assert!(
+        asked.elapsed() >= world.places.limits.lock_wait,
+        "it was not waited for"
+    );
     assert!(said.contains("refs/heads/partita/s.lock"), "{said}");
     assert!(lock.exists());
     case.hit();
@@ -207,7 +214,10 @@ async fn f_52_a_place_that_was_moved_is_made_again_and_what_was_moved_stays() {
     let again = world.writer("fix").await;
     assert_eq!(again.path, place.path);
     assert!(!again.has_leftovers);
-    assert_eq!(fs::read_to_string(elsewhere.join("a.txt")).unwrap(), "one\nmine\n");
+    assert_eq!(
+        fs::read_to_string(elsewhere.join("a.txt")).unwrap(),
+        "one\nmine\n"
+    );
     case.hit();
     case.pass(1);
 }

@@ -29,7 +29,7 @@ use writer::{Message, Writer};
 /// Entries that a slow listener may be behind before it is told that it missed some.
 const LISTENER_QUEUE: usize = 4_096;
 /// Entries that wait for the thread at most, in bytes; what comes in beyond is counted and marked.
-const QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
+const QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Threads that read.
 const READERS: usize = 2;
 /// Entries in one answer at most.
