@@ -188,13 +188,16 @@ pub(crate) fn stop(home: &Home, wait: Duration) -> Result<bool> {
         }
         Holder::Nobody => return Err(not_running(home)),
     };
+    let leaving = Leaving::of(pid);
     signal(pid, rustix::process::Signal::TERM)?;
     if wait_until_free(home, wait)? {
+        leaving.wait();
         return Ok(false);
     }
     // Still the same holder: the lock was never free in between, so the number is still its.
     signal(pid, rustix::process::Signal::KILL)?;
     if wait_until_free(home, Duration::from_secs(10))? {
+        leaving.wait();
         return Ok(true);
     }
     Err(CliError::new(Exit::Daemon, "stuck", "the daemon does not end")
@@ -224,6 +227,45 @@ fn signal(pid: u32, signal: rustix::process::Signal) -> Result<()> {
         Err(error) => Err(std::io::Error::from(error))
             .explain(format!("cannot signal process {}", pid.as_raw_nonzero())),
     }
+}
+
+/// A process that is asked to leave. It lets go of its lock a moment before it is gone, and whoever was told that it
+/// stopped may look for it in that moment.
+#[cfg(target_os = "linux")]
+struct Leaving(Option<std::os::fd::OwnedFd>);
+
+#[cfg(target_os = "linux")]
+impl Leaving {
+    fn of(pid: u32) -> Self {
+        let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
+        Self(pid.and_then(|pid| rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).ok()))
+    }
+
+    fn wait(self) {
+        let Some(process) = self.0 else {
+            return;
+        };
+        let mut ends = [rustix::event::PollFd::new(&process, rustix::event::PollFlags::IN)];
+        let limit = rustix::event::Timespec {
+            tv_sec: 5,
+            tv_nsec: 0,
+        };
+        // It holds nothing any more: one that takes longer has stopped all the same.
+        let _ = rustix::event::poll(&mut ends, Some(&limit));
+    }
+}
+
+/// Where processes cannot be watched, the lock has to do.
+#[cfg(not(target_os = "linux"))]
+struct Leaving;
+
+#[cfg(not(target_os = "linux"))]
+impl Leaving {
+    fn of(_pid: u32) -> Self {
+        Self
+    }
+
+    fn wait(self) {}
 }
 
 fn wait_until_free(home: &Home, wait: Duration) -> Result<bool> {
