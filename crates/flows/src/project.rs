@@ -7,12 +7,12 @@
 use crate::at::At;
 use crate::beneath::{self, NotRead};
 use crate::check::step::{SHELL, not_an_agent};
-use crate::definition::{Checked, CheckedStep};
+use crate::definition::{Checked, CheckedStep, Input};
 use crate::diagnostic::{Problems, SourceText};
 use crate::duration;
 use crate::places::said;
 use crate::read::{self, InputType, ProjectFile};
-use domain::{Access, Network, Size, StepKind, Value};
+use domain::{Access, Network, Run, Size, StepKind, Value};
 use engine::ports::{DefinitionError, Setup};
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -97,12 +97,39 @@ impl Taken {
                     input.is_required = false;
                 }
             }
+            let mut is_needed = false;
             for step in flow.steps.iter_mut().filter(|step| lacks_gate(step)) {
                 step.plan.gate = true;
+                is_needed = true;
+            }
+            if is_needed && flow.inputs.iter().all(|input| input.name != GATE) {
+                flow.inputs.push(told(gate));
             }
         }
         flow.taken = self;
     }
+}
+
+/// The input by which a person says another gate than the project's.
+fn told(gate: &str) -> Input {
+    Input {
+        name: GATE.to_owned(),
+        kind: InputType::Command,
+        default: Some(Value::from(gate)),
+        is_required: false,
+        summary: "a command that must pass before what was written counts as done".to_owned(),
+    }
+}
+
+/// The gate of steps that have none of their own: what the run was told, else the project's.
+pub(crate) fn gate_of<'a>(flow: &'a Checked, run: &'a Run) -> Option<&'a str> {
+    let gate = flow.taken.gate.as_deref()?;
+    let is_told = |input: &Input| {
+        let default = input.default.as_ref().and_then(Value::as_text);
+        input.name == GATE && input.kind == InputType::Command && default == Some(gate)
+    };
+    let told = run.start().input.extra.get(GATE).and_then(Value::as_text);
+    told.filter(|_| flow.inputs.iter().any(is_told)).or(Some(gate))
 }
 
 /// Whether a person may tell the flow its gate, and it has none to go by otherwise.

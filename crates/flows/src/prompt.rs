@@ -1,6 +1,7 @@
 //! What a task is told, put together: who it is, what to do, what went wrong before, its contracts, how to answer.
 
 use crate::definition::{Checked, CheckedStep};
+use crate::project;
 use crate::read::InputType;
 use crate::template::{self, Names, for_template};
 use domain::{Access, Role, Run, StepKey, StepKind, Value};
@@ -16,13 +17,13 @@ pub(crate) fn render(
     let (key, role, before) = ask;
     let names = names(step, run, key, before);
     match (role, step.plan.kind) {
-        (Role::Gate, _) if step.texts.gate.is_none() => of_project(definition),
+        (Role::Gate, _) if step.texts.gate.is_none() => of_project(definition, run),
         (Role::Gate, _) => command(step.texts.gate.as_deref(), &names, definition, run),
         (Role::Work, StepKind::Command) => command(step.texts.command.as_deref(), &names, definition, run),
         (Role::Work, StepKind::Agent | StepKind::Approval | StepKind::Fold | StepKind::Merge) => {
             let text = template::render_prompt(step.texts.prompt.as_deref().unwrap_or_default(), &names)?;
             let prompt = if step.plan.kind == StepKind::Agent {
-                whole(definition, step, (&text.text, before))
+                whole(step, project::gate_of(definition, run), (&text.text, before))
             } else {
                 text.text
             };
@@ -34,11 +35,11 @@ pub(crate) fn render(
     }
 }
 
-/// The project's gate is a command line as it stands.
-fn of_project(definition: &Checked) -> Result<Rendered, String> {
-    let gate = definition.taken.gate.clone();
+/// The project's gate is a command line as it stands, and so is one that a person says instead.
+fn of_project(definition: &Checked, run: &Run) -> Result<Rendered, String> {
+    let gate = project::gate_of(definition, run);
     Ok(Rendered {
-        prompt: gate.ok_or_else(|| "the step has no gate".to_owned())?,
+        prompt: gate.ok_or_else(|| "the step has no gate".to_owned())?.to_owned(),
         files: Vec::new(),
     })
 }
@@ -103,7 +104,7 @@ fn names(step: &CheckedStep, run: &Run, key: &StepKey, before: Option<&str>) -> 
     names
 }
 
-fn whole(definition: &Checked, step: &CheckedStep, (task, before): (&str, Option<&str>)) -> String {
+fn whole(step: &CheckedStep, gate: Option<&str>, (task, before): (&str, Option<&str>)) -> String {
     let mut parts: Vec<String> = Vec::new();
     parts.extend(
         step.texts
@@ -131,10 +132,7 @@ fn whole(definition: &Checked, step: &CheckedStep, (task, before): (&str, Option
             .iter()
             .map(|contract| contract.text().to_owned()),
     );
-    if let Some(gate) = definition.taken.gate.as_deref()
-        && step.plan.gate
-        && step.texts.gate.is_none()
-    {
+    if let Some(gate) = gate.filter(|_| step.plan.gate && step.texts.gate.is_none()) {
         rules.push(format!(
             "This command must pass afterwards, and it will be run without you: `{gate}`"
         ));

@@ -106,8 +106,10 @@ fn the_gate_of_a_project_is_that_of_fix_unless_the_run_is_told_another() {
 
 #[test]
 fn a_writer_without_a_gate_has_that_of_the_project_and_one_with_its_own_keeps_it() {
-    let (_, compiled) = compile("gate = \"cargo test\"", WRITER, "mine");
+    let (library, compiled) = compile("gate = \"cargo test\"", WRITER, "mine");
     assert_eq!(gates(&compiled), ["write"]);
+    assert_eq!(gate_of(&library, &compiled, None), Value::from("cargo test"));
+    assert_eq!(gate_of(&library, &compiled, Some("make")), Value::from("make"));
     let own = format!("{WRITER}gate = \"make check\"\n");
     let (_, compiled) = compile("gate = \"cargo test\"", &own, "mine");
     assert_eq!(shown(&compiled), ["gate of `write`: make check"]);

@@ -142,6 +142,22 @@ fn the_gate_of_a_project_fails_what_does_not_pass_it() {
     let run = ended(&env, &slug);
     assert_eq!(run["status"], "failed", "{run:#}");
     assert!(run.to_string().contains("not good enough"), "{run:#}");
+
+    let told = env.run(&[
+        "run",
+        "mend",
+        "--focus",
+        "x",
+        "--gate",
+        "echo good enough for me",
+        "--detach",
+        "--json",
+    ]);
+    let slug = told.json()["slug"].as_str().unwrap().to_owned();
+    let run = ended(&env, &slug);
+    assert_eq!(run["status"], "completed", "{run:#}");
+    let logs = env.run(&["logs", &slug]).ok();
+    assert!(logs.contains("good enough for me"), "{logs}");
 }
 
 #[test]
