@@ -15,6 +15,12 @@ use tokio::sync::{broadcast, oneshot};
 /// Entries written in one go.
 const GROUP_MAX: usize = 1_024;
 
+/// From so many that wait on, pieces of one text become one entry: whoever writes and tells has less to do just when
+/// there is much.
+const JOINED_FROM: usize = 64;
+/// An entry past this takes no more.
+const JOINED_BYTES_MAX: usize = 16 * 1024;
+
 /// What the thread is told.
 pub(super) enum Message {
     Append(Entry),
@@ -57,6 +63,9 @@ impl Writer {
                 let Ok(next) = self.queue.try_recv() else { break };
                 waiting.push(next);
             }
+            if waiting.len() >= JOINED_FROM {
+                waiting = self.join(waiting);
+            }
             let mut settled = Vec::new();
             for message in waiting {
                 match message {
@@ -82,6 +91,34 @@ impl Writer {
             }
         }
         self.close_all();
+    }
+
+    /// Each task's messages in their order, with fewer entries.
+    fn join(&self, waiting: Vec<Message>) -> Vec<Message> {
+        // An entry that is too long loses its middle: joining must never make one.
+        let most = JOINED_BYTES_MAX.min(self.entry_bytes_max);
+        let mut kept: Vec<Message> = Vec::with_capacity(waiting.len());
+        let mut last: BTreeMap<TaskId, usize> = BTreeMap::new();
+        for message in waiting {
+            let Message::Append(entry) = message else {
+                // What is asked for between two pieces is answered between them.
+                last.clear();
+                kept.push(message);
+                continue;
+            };
+            let before = last.get(&entry.task).map(|index| &mut kept[*index]);
+            if let Some(Message::Append(before)) = before
+                && let Some(bytes) = append(before, &entry, most)
+            {
+                // Its text weighs on in the entry that took it.
+                let own = cost(&entry) - bytes;
+                self.shared.queued_bytes.fetch_sub(own, Ordering::Relaxed);
+                continue;
+            }
+            last.insert(entry.task, kept.len());
+            kept.push(Message::Append(entry));
+        }
+        kept
     }
 
     fn take(&mut self, entry: Entry) {
@@ -308,6 +345,21 @@ impl Writer {
         let ids: Vec<_> = self.tasks.keys().copied().collect();
         ids.into_iter().for_each(|id| self.close(id));
     }
+}
+
+/// Adds a piece to the one before it, where both are of one text and not too long together; says how long it was.
+fn append(before: &mut Entry, entry: &Entry, most: usize) -> Option<usize> {
+    let ((EntryKind::Text(text), EntryKind::Text(more))
+    | (EntryKind::Thought(text), EntryKind::Thought(more))
+    | (EntryKind::Raw(text), EntryKind::Raw(more))) = (&mut before.kind, &entry.kind)
+    else {
+        return None;
+    };
+    if before.chat != entry.chat || text.len() + more.len() > most {
+        return None;
+    }
+    text.push_str(more);
+    Some(more.len())
 }
 
 /// What is surely no secret of a text so far; the rest is held back.

@@ -155,16 +155,13 @@ async fn a_long_transcript_keeps_its_beginning_and_its_end() {
         entry_bytes: 300,
     };
     let files = open(&home, limits);
-    for number in 0..100 {
-        say(&files, text(&format!("line {number}")));
-    }
+    // Unlike pieces of a text, these are never joined.
+    let line = |number: usize| EntryKind::Prompt(format!("line {number}"));
+    (0..100).for_each(|number| say(&files, line(number)));
     files.close(TASK);
     files.settled().await;
     let kept = all(&files).await;
-    assert_eq!(
-        (kept.first(), kept.last()),
-        (Some(&text("line 0")), Some(&text("line 99")))
-    );
+    assert_eq!((kept.first(), kept.last()), (Some(&line(0)), Some(&line(99))));
     let notices: Vec<_> = kept
         .iter()
         .filter(|kind| matches!(kind, EntryKind::Notice(_)))
@@ -172,11 +169,46 @@ async fn a_long_transcript_keeps_its_beginning_and_its_end() {
     assert_eq!(notices.len(), 2);
     let lines = kept
         .iter()
-        .filter(|kind| matches!(kind, EntryKind::Text(_)))
+        .filter(|kind| matches!(kind, EntryKind::Prompt(_)))
         .count();
     let expected = format!("{} entries were left out here.", 100 - lines);
     assert!(notices.contains(&&EntryKind::Notice(expected)), "{notices:?}");
     assert!(fs::metadata(path(&home)).unwrap().len() < 4_600);
+}
+
+#[tokio::test]
+async fn pieces_that_wait_become_fewer_entries_and_nothing_of_them_is_lost() {
+    // Together they weigh more than may wait: what was joined must not weigh on.
+    const ROUNDS: usize = 6;
+    const PIECES: usize = 100_000;
+    let home = TestHome::new();
+    let files = open(&home, TranscriptLimits::default());
+    for _ in 0..ROUNDS {
+        for number in 0..PIECES {
+            say(&files, text(if number % 2 == 0 { "a" } else { "b" }));
+        }
+        files.settled().await;
+    }
+    say(&files, EntryKind::MessageEnd);
+    files.settled().await;
+    let (mut said, mut entries, mut from) = (String::new(), 0, 0);
+    loop {
+        let page = files.read(TASK, from, 1_000).await.unwrap();
+        if page.entries.is_empty() {
+            break;
+        }
+        for entry in &page.entries {
+            assert_eq!(entry.index, entries, "no gap");
+            entries += 1;
+            match &entry.kind {
+                EntryKind::Text(text) => said.push_str(text),
+                other => assert_eq!(*other, EntryKind::MessageEnd),
+            }
+        }
+        from = page.next;
+    }
+    assert_eq!(said, "ab".repeat(ROUNDS * PIECES / 2));
+    assert!(entries < (ROUNDS * PIECES / 4) as u64, "{entries}");
 }
 
 #[tokio::test]
