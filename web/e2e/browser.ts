@@ -56,8 +56,9 @@ const TYPES: Record<string, string> = {
 async function fromDist(page: Page) {
   const dist = join(import.meta.dirname, "../dist");
   await page.route(/:\d+\/(login|assets\/[^?]*)?$/, async (route) => {
-    const { origin, pathname } = new URL(route.request().url());
-    const { headers } = await fetch(`${origin}/`);
+    const { port, pathname } = new URL(route.request().url());
+    // Browsers know every name below `localhost`, the resolver here may not.
+    const { headers } = await fetch(`http://127.0.0.1:${port}/`);
     const file = pathname.startsWith("/assets/") ? pathname.slice(1) : "index.html";
     await route.fulfill({
       body: readFileSync(join(dist, file)),

@@ -35,10 +35,21 @@ test("the screens are pictured", async () => {
         await page.screenshot({ path: join(OUT, `${name}-${size}-${colorScheme}.png`), fullPage: true });
       }
       expect(deeds).toEqual({ foreign: [], wrong: [] });
+      if (viewport === DESKTOP && colorScheme === "light") await picture(page, names.live);
       await context.close();
     }
   }
 });
+
+/** The one that the README shows. */
+async function picture(page: Page, run: string) {
+  await page.setViewportSize({ width: 1280, height: 880 });
+  await page.evaluate((hash) => {
+    location.hash = hash;
+  }, `#/runs/${run}/steps/survey%5B1%5D`);
+  await page.getByText("third").first().waitFor();
+  await page.screenshot({ path: join(OUT, "page.png") });
+}
 
 async function prepare(): Promise<Record<"review" | "fix" | "live" | "failed", string>> {
   const demo = await home.json<{ runs: { slug: string; flow: string }[] }>("demo");

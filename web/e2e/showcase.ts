@@ -5,6 +5,15 @@ export const APPROVAL = "release";
 /** Scenes of the scripted agent, for the flows below. */
 export const SHOWCASE = `
 [[scene]]
+title = "survey: done"
+match = ["# Survey: network"]
+do = [
+  { tool = { title = "Read src/server/listen.rs", kind = "read", status = "completed", output = "" } },
+  { say = "The network adds next to nothing: requests come over a socket of this machine.\\n" },
+  { usage = { input = 18240, cached = 61300, output = 2210, cost_usd = 0.21 } },
+]
+
+[[scene]]
 title = "survey"
 match = ["# Survey"]
 do = [
@@ -21,6 +30,7 @@ title = "audit"
 match = ["# Audit"]
 do = [
   { say = "I read the handlers one after the other.\\n" },
+  { usage = { input = 9120, cached = 20400, output = 640, cost_usd = 0.08 } },
   { fail = "bad_request" },
 ]
 `;

@@ -18,6 +18,7 @@ test("directions, invisible letters, tags and halves of letters are shown by the
     "a⟦U+200B⟧b⟦U+2066⟧c⟦U+FEFF⟧d⟦U+00AD⟧e⟦U+2028⟧f",
   );
   expect(visible("x\u{e0041}\u{e0100}\u3164")).toBe("x⟦U+E0041⟧⟦U+E0100⟧⟦U+3164⟧");
+  expect(visible("a\ufff9b\u{e0001}")).toBe("a⟦U+FFF9⟧b⟦U+E0001⟧");
   expect(visible("\ud800x")).toBe("⟦U+D800⟧x");
 });
 
