@@ -78,9 +78,9 @@ impl Engine {
         let unsettled = open_runs.iter().filter(|open| open.has_live_task);
         shared.recover_first(unsettled.map(|open| open.run));
         let keeper = BoardKeeper::new(Arc::clone(&shared), units, config.default_agent);
-        tokio::spawn(keeper.run(board_inbox));
-        tokio::spawn(wakes::run_timer(Arc::clone(&shared)));
-        tokio::spawn(heal(Arc::clone(&shared)));
+        shared.spawn_vital("the board's keeper", keeper.run(board_inbox));
+        shared.spawn_vital("the timer", wakes::run_timer(Arc::clone(&shared)));
+        shared.spawn_vital("the look for room", heal(Arc::clone(&shared)));
         for open in open_runs {
             match open.wake {
                 Some(at) if !open.has_live_task => shared.wakes.set(open.run, Some(at)),

@@ -59,8 +59,25 @@ pub(crate) struct Settled {
 struct Keepers {
     by_run: BTreeMap<RunId, mpsc::UnboundedSender<Message>>,
     is_draining: bool,
+    /// How often a run's keeper broke.
+    losses: BTreeMap<RunId, u32>,
     /// Told when a keeper has gone.
     gone: Arc<Notify>,
+}
+
+/// Tells that something broke that the daemon cannot be without.
+struct Vital {
+    shared: Arc<Shared>,
+    what: &'static str,
+}
+
+impl Drop for Vital {
+    fn drop(&mut self) {
+        if std::thread::panicking() && !is_off(Control::BrokenTold) {
+            self.shared
+                .set_health(Health::Down(format!("{} broke", self.what)));
+        }
+    }
 }
 
 /// Only panics poison a lock, and a panic under one is a bug that ends the process's usefulness anyway.
@@ -145,11 +162,30 @@ impl Shared {
         true
     }
 
-    /// A keeper that broke is gone, with what was sent to it.
-    pub(crate) fn lost(&self, run: RunId) {
+    /// A keeper that broke is gone, with what was sent to it. How often that happened to the run.
+    pub(crate) fn lost(&self, run: RunId) -> u32 {
         let mut keepers = lock(&self.keepers);
         keepers.by_run.remove(&run);
         keepers.gone.notify_waiters();
+        let losses = keepers.losses.entry(run).or_default();
+        *losses += 1;
+        *losses
+    }
+
+    /// Does what the daemon cannot be without. Should it break, the daemon ends whole.
+    pub(crate) fn spawn_vital(
+        self: &Arc<Self>,
+        what: &'static str,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let vital = Vital {
+            shared: Arc::clone(self),
+            what,
+        };
+        tokio::spawn(async move {
+            let _vital = vital;
+            work.await;
+        });
     }
 
     /// How many runs are in memory.

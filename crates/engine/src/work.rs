@@ -23,6 +23,7 @@ use tokio::sync::oneshot;
 const NOTE_PAUSE_MS: u64 = 1_000;
 
 const PROJECT_GONE: &str = "its project was removed";
+const BROKEN: &str = "a defect of the daemon ended it; its log says more";
 
 /// What whatever is under way tells its keeper.
 pub(crate) enum Report {
@@ -42,8 +43,8 @@ pub(crate) enum Report {
     Merged { key: StepKey, merge: Merge },
     /// The branch was moved, or not.
     Published(Result<String, String>),
-    /// What the run kept outside the history was let go of.
-    Released,
+    /// What the run kept outside the history was let go of, or a later life has to.
+    Released { is_done: bool },
 }
 
 #[cfg(feature = "testkit")]
@@ -51,7 +52,7 @@ impl Report {
     /// The same news once more, where that can be.
     pub(crate) fn copy(&self) -> Option<Self> {
         match self {
-            Self::Spawned { .. } | Self::Released => None,
+            Self::Spawned { .. } | Self::Released { .. } => None,
             Self::Ended { task, ending, usage } => Some(Self::Ended {
                 task: *task,
                 ending: ending.clone(),
@@ -202,7 +203,7 @@ impl Drop for Reporter {
     fn drop(&mut self) {
         // A runtime that goes away takes everything with it; only a panic here leaves a daemon that must know.
         if std::thread::panicking() {
-            self.ended(interrupted("a defect of the daemon ended it"), Usage::default());
+            self.ended(interrupted(BROKEN), Usage::default());
         }
     }
 }
@@ -356,7 +357,7 @@ async fn keep_what_came(shared: &Arc<Shared>, job: &Job, place: Place, ending: E
 
 async fn unchanged(shared: &Arc<Shared>, place: Place) -> Result<Option<Change>, Ending> {
     let changed = shared.ports.workspaces.changed(place).await.map_err(no_place)?;
-    if changed.is_empty() {
+    if changed.is_empty() || is_off(Control::TreeCompared) {
         return Ok(None);
     }
     let shown = changed
@@ -442,9 +443,48 @@ async fn note(shared: &Arc<Shared>, input: BoardInput) -> bool {
     stored.await.unwrap_or(true)
 }
 
+/// Reports what came of an errand exactly once, even when what does it breaks.
+struct Errand {
+    shared: Arc<Shared>,
+    run: RunId,
+    /// What is said when it breaks.
+    broken: Option<Report>,
+}
+
+impl Errand {
+    fn new(shared: &Arc<Shared>, run: RunId, broken: Report) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            run,
+            broken: Some(broken),
+        }
+    }
+
+    fn done(mut self, report: Report) {
+        self.broken = None;
+        self.shared.report(self.run, report);
+    }
+}
+
+impl Drop for Errand {
+    fn drop(&mut self) {
+        if let Some(broken) = self.broken.take()
+            && std::thread::panicking()
+            && !is_off(Control::BrokenTold)
+        {
+            self.shared.report(self.run, broken);
+        }
+    }
+}
+
 /// Brings changes together.
 pub(crate) fn merge(shared: Arc<Shared>, run: RunId, key: StepKey, spec: Option<MergeSpec>) {
     tokio::spawn(async move {
+        let broken = Report::Merged {
+            key: key.clone(),
+            merge: Merge::Failed(BROKEN.to_owned()),
+        };
+        let errand = Errand::new(&shared, run, broken);
         let message = format!("Bring together the changes of step {key}\n");
         let merge = match spec {
             None => Merge::Failed(PROJECT_GONE.to_owned()),
@@ -456,13 +496,14 @@ pub(crate) fn merge(shared: Arc<Shared>, run: RunId, key: StepKey, spec: Option<
             },
         };
         reach(CrashPoint::AfterMerge);
-        shared.report(run, Report::Merged { key, merge });
+        errand.done(Report::Merged { key, merge });
     });
 }
 
 /// Moves the run's branch.
 pub(crate) fn publish(shared: Arc<Shared>, run: RunId, spec: Option<AdvanceSpec>) {
     tokio::spawn(async move {
+        let errand = Errand::new(&shared, run, Report::Published(Err(BROKEN.to_owned())));
         let moved = match spec {
             None => Err(PROJECT_GONE.to_owned()),
             Some(spec) => {
@@ -473,20 +514,24 @@ pub(crate) fn publish(shared: Arc<Shared>, run: RunId, spec: Option<AdvanceSpec>
             }
         };
         reach(CrashPoint::AfterBranchMoved);
-        shared.report(run, Report::Published(moved));
+        errand.done(Report::Published(moved));
     });
 }
 
 /// Lets go of what a run that ended kept outside the history.
 pub(crate) fn release(shared: Arc<Shared>, run: RunId, project: Option<PathBuf>) {
     tokio::spawn(async move {
+        let errand = Errand::new(&shared, run, Report::Released { is_done: false });
         reach(CrashPoint::BeforeRelease);
         shared.ports.agents.forget_run(run).await;
-        if let Some(project) = project
-            && let Err(error) = shared.ports.workspaces.release(project, run).await
-        {
+        let released = match project {
+            Some(project) => shared.ports.workspaces.release(project, run).await,
+            None => Ok(()),
+        };
+        if let Err(error) = &released {
             tracing::warn!(run.id = %run, %error, "the run's places were not all let go");
         }
-        shared.report(run, Report::Released);
+        let is_done = released.is_ok();
+        errand.done(Report::Released { is_done });
     });
 }

@@ -56,14 +56,14 @@ pub fn verify(home: &Home) -> Result<Vec<String>, VerifyError> {
     broken
 }
 
-/// Everything that happened in a home, in order. Nothing is changed, and a daemon may be at work on it. Blocks.
+/// What happened in a home after a position, in order. Nothing is changed, and a daemon may be at work on it. Blocks.
 ///
 /// # Errors
 /// When the home cannot be looked at, or an event is damaged.
-pub fn read_history(home: &Home) -> Result<Vec<Recorded>, VerifyError> {
+pub fn read_history(home: &Home, after: u64) -> Result<Vec<Recorded>, VerifyError> {
     let connection = open_reader(&home.database())?;
     let blobs = Blobs::look(home.blobs());
-    history::after(&connection, &blobs, 0, usize::MAX).map_err(|error| match error {
+    history::after(&connection, &blobs, after, usize::MAX).map_err(|error| match error {
         history::HistoryError::Sqlite(error) => VerifyError::Sqlite(error),
         damaged => VerifyError::History(damaged.to_string()),
     })

@@ -130,7 +130,11 @@ impl Task {
             let arguments = dialect.arguments();
             let clocks = Clocks::new(wall, order.idle_timeout_ms, self.prepared.end);
             let starts = Arc::clone(&self.prepared.starts);
+            // A command is at work at once, and may never say a word: nobody waits for it to have started.
+            let is_at_work = self.prepared.kind == DialectKind::Command;
             let permit = tokio::select! {
+                biased;
+                () = std::future::ready(()), if is_at_work => None,
                 permit = starts.acquire_owned() => permit.ok(),
                 () = &mut *stop => return AgentEnd { ending: stopped(&Why::Asked, (0, 0)), usage },
             };

@@ -106,13 +106,33 @@ parts = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 
 id = "wait"
 kind = "command"
 each = "size.parts"
-command = "while ! test -e @EFFECTS@/go; do sleep 0.05; done; @EFFECT@"
+command = "{% if item in [3, 7] %}trap 'echo $PARTITA_TASK >> @EFFECTS@/asked.txt' TERM; {% endif %}echo $PARTITA_TASK >> @EFFECTS@/begun.txt; while ! test -e @EFFECTS@/go; do sleep 0.3; done; @EFFECT@"
 
 [[step]]
 id = "after"
 kind = "command"
 needs = ["wait"]
 command = "@EFFECT@"
+"#;
+
+/// An agent that never ends by itself, and beside it a command.
+const LIVE: &str = r#"
+name = "live"
+category = "analysis"
+summary = "An agent and a command that go on and on."
+
+[input.question]
+default = "what is there to do"
+
+[[step]]
+id = "talk"
+kind = "agent"
+prompt = "Hang there."
+
+[[step]]
+id = "wait"
+kind = "command"
+command = "while ! test -e @EFFECTS@/go; do sleep 0.3; done; @EFFECT@"
 "#;
 
 /// Asks a person in its middle.
@@ -146,6 +166,10 @@ do = [
 ]
 
 [[scene]]
+match = ["Hang there"]
+do = [{ hang = true }]
+
+[[scene]]
 match = ["Meet the limit"]
 attempt = 1
 do = [{ fail = { with = "usage_limit", resets_in_s = 1 } }]
@@ -169,6 +193,7 @@ pub(crate) fn write(world: &World) {
         ("small", SMALL),
         ("limited", LIMITED),
         ("long", LONG),
+        ("live", LIVE),
         ("asks", ASKS),
     ] {
         let flow = flow.replace("@EFFECT@", EFFECT).replace("@EFFECTS@", effects);

@@ -6,10 +6,12 @@
     reason = "a test says what it believes, and a note to whoever reads its failure"
 )]
 
+mod broken;
 mod daemon;
 mod flows;
 mod oracle;
 mod person;
 mod points;
+mod signals;
 mod two;
 mod world;

@@ -3,6 +3,7 @@
 
 use crate::person::{Ack, Person};
 use crate::world::{World, await_that};
+use api::RunStatus;
 use domain::{Choice, Ending, Event, Role, RunEvent, RunId, Stream, TaskId, UnitEvent};
 use engine::ports::Recorded;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,7 +65,7 @@ impl Seen {
     pub(crate) fn look(world: &World) -> Self {
         let home = Home::at(world.home());
         let history = if home.database().exists() {
-            store::read_history(&home).unwrap_or_default()
+            store::read_history(&home, 0).unwrap_or_default()
         } else {
             Vec::new()
         };
@@ -141,7 +142,7 @@ impl Seen {
                     broken.extend(self.effects_after(run, &key, *effects_bytes));
                     facts.completed.contains(&(run, key))
                 }
-                Ack::Ended(run, _) => facts.ended.contains(&run.bits()),
+                Ack::Ended(run, status) => facts.ended.get(&run.bits()) == Some(status),
                 Ack::Started(run) => facts.started.contains(&run.bits()),
                 Ack::Answered(item) => facts.answered.contains(&item.bits()),
                 Ack::Created(chunk) => facts.created.contains(chunk),
@@ -195,7 +196,7 @@ fn note_task(tasks: &mut BTreeMap<TaskId, Known>, run: RunId, event: &RunEvent) 
 struct Facts {
     completed: BTreeSet<(RunId, String)>,
     started: BTreeSet<u128>,
-    ended: BTreeSet<u128>,
+    ended: BTreeMap<u128, RunStatus>,
     cancelled: BTreeSet<u128>,
     answered: BTreeSet<u128>,
     created: BTreeSet<String>,
@@ -221,9 +222,9 @@ impl Facts {
             RunEvent::Started(_) => drop(self.started.insert(run.bits())),
             RunEvent::StepCompleted { key, .. } => drop(self.completed.insert((run, key.to_string()))),
             RunEvent::StepReopened { key, .. } => drop(self.completed.remove(&(run, key.to_string()))),
-            RunEvent::Completed { .. } | RunEvent::Failed { .. } | RunEvent::Cancelled => {
-                self.ended.insert(run.bits());
-            }
+            RunEvent::Completed { .. } => drop(self.ended.insert(run.bits(), RunStatus::Completed)),
+            RunEvent::Failed { .. } => drop(self.ended.insert(run.bits(), RunStatus::Failed)),
+            RunEvent::Cancelled => drop(self.ended.insert(run.bits(), RunStatus::Cancelled)),
             RunEvent::CancelRequested { .. } => drop(self.cancelled.insert(run.bits())),
             RunEvent::AttentionAnswered {
                 attention, choice, ..

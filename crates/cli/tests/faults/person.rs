@@ -56,6 +56,8 @@ pub(crate) struct Person<'w> {
     pub(crate) acks: Vec<Ack>,
     /// Runs that were begun for us, and how they are.
     pub(crate) runs: BTreeMap<RunId, RunStatus>,
+    /// Runs that were to be cancelled; one may have come to its end before.
+    unwanted: BTreeSet<RunId>,
     /// Every position that the feed told, so that none is told twice.
     told: BTreeSet<(u64, String)>,
     /// Whether what asks for a yes gets one.
@@ -71,6 +73,7 @@ impl<'w> Person<'w> {
             wishes: VecDeque::new(),
             acks: Vec::new(),
             runs: BTreeMap::new(),
+            unwanted: BTreeSet::new(),
             told: BTreeSet::new(),
             answers: true,
             units: 0,
@@ -99,8 +102,21 @@ impl<'w> Person<'w> {
         self.wish(What::Unit(second, Some(first)));
     }
 
-    pub(crate) fn wants_cancelled(&mut self, run: RunId) {
-        self.wish(What::Cancel(run));
+    /// The oldest run that goes on is to end.
+    pub(crate) fn wants_one_cancelled(&mut self) {
+        if let Some(run) = self.running().first().copied() {
+            self.unwanted.insert(run);
+            self.wish(What::Cancel(run));
+        }
+    }
+
+    /// Whether every run has ended as it was to.
+    pub(crate) fn is_content(&self) -> bool {
+        self.runs.iter().all(|(run, status)| match status {
+            RunStatus::Completed => true,
+            RunStatus::Cancelled => self.unwanted.contains(run),
+            RunStatus::Running | RunStatus::Failed => false,
+        })
     }
 
     /// How many runs go on, those that are still wished for included.

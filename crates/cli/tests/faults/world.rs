@@ -20,6 +20,15 @@ pub(crate) fn sized(usual: u64, soak: u64) -> u64 {
     if is_soak() { soak } else { usual }
 }
 
+/// A number that was measured, for whoever reads the output.
+#[expect(
+    clippy::print_stdout,
+    reason = "only tests run this, and their output is theirs to read"
+)]
+pub(crate) fn said(words: &str) {
+    println!("{words}");
+}
+
 pub(crate) struct World {
     root: tempfile::TempDir,
     runtime: tokio::runtime::Runtime,

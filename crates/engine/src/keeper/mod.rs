@@ -9,6 +9,7 @@ mod keep;
 mod turn;
 
 use crate::EngineError;
+use crate::faults::{Control, is_off};
 use crate::ports::{Idempotency, Rendered};
 use crate::shared::Shared;
 use crate::work::Report;
@@ -63,6 +64,9 @@ impl Message {
     }
 }
 
+/// A run whose keeper broke goes on with another so often, in one life of the daemon.
+const LOSSES_MAX: u32 = 3;
+
 pub(crate) async fn keep(shared: Arc<Shared>, id: RunId, inbox: mpsc::UnboundedReceiver<Message>) {
     let mut guard = LostKeeper {
         shared: Arc::clone(&shared),
@@ -86,7 +90,7 @@ pub(crate) async fn keep(shared: Arc<Shared>, id: RunId, inbox: mpsc::UnboundedR
     guard.is_armed = false;
 }
 
-/// A keeper that panics must not leave a run that nobody can reach.
+/// A keeper that panics must not leave a run that nobody can reach, nor one that nobody moves.
 struct LostKeeper {
     shared: Arc<Shared>,
     run: RunId,
@@ -98,7 +102,16 @@ impl Drop for LostKeeper {
         if self.is_armed {
             self.shared.board().forget(self.run);
             self.shared.recovered(self.run);
-            self.shared.lost(self.run);
+            let losses = self.shared.lost(self.run);
+            if is_off(Control::BrokenTold) {
+                return;
+            }
+            if losses <= LOSSES_MAX {
+                self.shared.send(self.run, Message::Look);
+            } else {
+                let run = self.run;
+                tracing::error!(run.id = %run, losses, "bug: a run breaks its keeper again and again; it is left alone");
+            }
         }
     }
 }

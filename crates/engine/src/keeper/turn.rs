@@ -153,9 +153,9 @@ impl Keeper {
                     Err(reason) => Input::PublishFailed { reason },
                 })
             }
-            Report::Released => {
+            Report::Released { is_done } => {
                 self.under_way.remove(&Effort::Release);
-                turn.is_released = true;
+                turn.is_released = *is_done;
                 None
             }
         };
