@@ -26,34 +26,29 @@ const link = (page: Page, word: string) => page.getByRole("status").filter({ has
 const places = (page: Page, after: string) =>
   page.evaluate(async (after) => {
     const { position } = (await (await fetch("/api/status")).json()) as { position: number };
-    const stop = new AbortController();
+    // The last events may be none that a frame tells of: then this is how long it listens for more.
+    const signal = AbortSignal.timeout(4_000);
+    const headers = { accept: "text/event-stream" };
     const answer = await fetch(`/api/feed?after=${after}&topics=work_units,attention,runs`, {
-      headers: { accept: "text/event-stream" },
-      signal: stop.signal,
+      headers,
+      signal,
     });
     const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
     const ids: string[] = [];
     let text = "";
-    const isDone = () => ids.some((id) => Number(id) >= position) || position === Number(after);
-    const limit = Date.now() + 10_000;
-    while (reader && !isDone() && Date.now() < limit) {
-      const { value, done } = await Promise.race([
-        reader.read(),
-        new Promise<{ value: undefined; done: true }>((end) =>
-          setTimeout(() => end({ value: undefined, done: true }), 2_000),
-        ),
-      ]);
-      if (done) break;
-      text += value;
-      const events = text.split("\n\n");
-      text = events.pop() ?? "";
-      for (const event of events) {
-        if (event.includes("event: hello")) continue;
-        const id = /^id: ?(.*)$/m.exec(event)?.[1];
-        if (id !== undefined) ids.push(id);
+    try {
+      while (reader && !ids.some((id) => Number(id) >= position)) {
+        const { value, done } = await reader.read();
+        if (done) break;
+        text += value;
+        const events = text.split("\n\n");
+        text = events.pop() ?? "";
+        const told = events.filter((event) => !event.includes("event: hello"));
+        ids.push(...told.flatMap((event) => /^id: ?(.*)$/m.exec(event)?.[1] ?? []));
       }
+    } catch {
+      if (!signal.aborted) throw new Error("the feed broke");
     }
-    stop.abort();
     return ids;
   }, after);
 

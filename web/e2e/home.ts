@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
+import { vi } from "vitest";
 
 /** How long anything may take before it counts as stuck. */
 export const PATIENCE_MS = 60_000;
@@ -119,9 +120,8 @@ export class Home {
 
 /** Waits until something holds, for as long as patience lasts. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + PATIENCE_MS;
-  while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`it never came to be that ${what}`);
-    await new Promise((done) => setTimeout(done, 50));
-  }
+  const look = async () => {
+    if (!(await holds())) throw new Error(`it never came to be that ${what}`);
+  };
+  await vi.waitFor(look, { timeout: PATIENCE_MS, interval: 50 });
 }
