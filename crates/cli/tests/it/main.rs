@@ -5,6 +5,7 @@
     reason = "a test says what it believes, and a note to whoever reads its failure"
 )]
 
+mod again;
 mod approvals;
 mod bad_flows;
 mod env;
