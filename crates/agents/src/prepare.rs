@@ -3,7 +3,7 @@
 
 use crate::account::LoggedIn;
 use crate::descriptor::{Descriptor, Holes, Manner, fill, fill_text};
-use crate::dialect::Brief;
+use crate::dialect::{Brief, DialectKind};
 use crate::fleet::Fleet;
 use crate::harness::{Caps, Prepared, SetUp};
 use crate::home::Home;
@@ -22,7 +22,7 @@ use std::time::UNIX_EPOCH;
 /// Whether an agent could begin a task with that access.
 pub(crate) fn ready(fleet: &Fleet, agent: &str, access: Access) -> Result<(), BeginError> {
     let descriptor = fleet.descriptor(agent)?;
-    enforceable(&fleet.in_force, access)?;
+    enforceable(&fleet.in_force, descriptor, access)?;
     installed(fleet, agent, descriptor)?;
     logged_in(fleet, agent, descriptor)?;
     Ok(())
@@ -32,7 +32,7 @@ pub(crate) fn ready(fleet: &Fleet, agent: &str, access: Access) -> Result<(), Be
 pub(crate) async fn prepare(fleet: &Fleet, order: WorkOrder) -> Result<Prepared, BeginError> {
     let agent = order.agent.as_str().to_owned();
     let descriptor = fleet.descriptor(&agent)?.clone();
-    enforceable(&fleet.in_force, order.access)?;
+    enforceable(&fleet.in_force, &descriptor, order.access)?;
     let installed = installed(fleet, &agent, &descriptor)?;
     let login = logged_in(fleet, &agent, &descriptor)?;
     if !order.place.is_dir() {
@@ -368,17 +368,20 @@ fn prompt(text: &str, files: &[(String, PathBuf)]) -> String {
     format!("{text}\n\nThe files named above, to be read:{listed}\n")
 }
 
-/// No sandbox, no read task, unless the user said otherwise and it is written down.
-fn enforceable(in_force: &InForce, access: Access) -> Result<(), BeginError> {
-    let is_bounded = in_force.bounds.sandbox != Sandbox::None;
-    match access {
-        Access::Read if !is_bounded && !in_force.read_without_sandbox => Err(BeginError::Unenforceable(
-            "nothing here keeps a task from writing: install bubblewrap, or set `read_without_sandbox = true` under \
-             [sandbox] in agents.toml"
-                .to_owned(),
-        )),
-        Access::Read | Access::Write => Ok(()),
+/// No sandbox, no read task and no command, unless the user said otherwise and it is written down. A command may be the
+/// repository's own.
+fn enforceable(in_force: &InForce, descriptor: &Descriptor, access: Access) -> Result<(), BeginError> {
+    if in_force.bounds.sandbox != Sandbox::None || in_force.read_without_sandbox {
+        return Ok(());
     }
+    let why = match (access, descriptor.dialect) {
+        (Access::Read, _) => "nothing here keeps a task from writing",
+        (Access::Write, DialectKind::Command) => "nothing here bounds what a command does",
+        (Access::Write, _) => return Ok(()),
+    };
+    Err(BeginError::Unenforceable(format!(
+        "{why}: install bubblewrap, or set `read_without_sandbox = true` under [sandbox] in agents.toml"
+    )))
 }
 
 pub(crate) fn installed(

@@ -2,6 +2,7 @@
 
 use crate::common::*;
 use agents::{Confined, Sandbox};
+use cases::Case;
 use domain::{Access, Network};
 use engine::ports::{Agents, BeginError, TaskFile};
 use std::time::Duration;
@@ -51,6 +52,7 @@ async fn s4_22_a_reader_cannot_write_its_tree_and_a_writer_can() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_17_nothing_of_the_daemon_or_the_user_is_in_reach() {
+    let mut case = Case::open("A-17");
     for (mode, config) in MODES {
         let world = World::with(
             config,
@@ -97,11 +99,15 @@ async fn a_17_nothing_of_the_daemon_or_the_user_is_in_reach() {
         open.retain(|name| *name != "plant");
         assert_eq!(open, ["own-home", "own-tmp"], "{mode}");
         assert!(!world.ground.path().join("home/planted").exists(), "{mode}");
+        case.tried_times(9);
+        case.hit_times(9);
     }
+    case.pass(9);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_24_what_others_obey_cannot_be_planted() {
+    let mut case = Case::open("A-24");
     let world = World::new(BWRAP).await;
     let place = world.place();
     for folder in [".git/hooks", ".git/objects", ".vscode"] {
@@ -137,22 +143,98 @@ async fn a_24_what_others_obey_cannot_be_planted() {
         assert!(!place.join(name).exists(), "{name}");
     }
     assert!(place.join(".vscode").is_dir());
+    case.tried_times(12);
+    case.hit_times(12);
+    case.pass(12);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_24_what_landlock_cannot_prevent_is_noticed() {
-    let world = World::new(LANDLOCK).await;
-    std::fs::create_dir_all(world.place().join(".git")).unwrap();
-    let end = world.run(world.command("echo '[core]' > .git/config")).await;
-    let said = format!("{:?}", end.ending);
-    assert!(
-        said.contains("AccessViolated") && said.contains(".git/config"),
-        "{said}"
-    );
+    let mut case = Case::open("A-24");
+    for (planted, line) in [
+        (".git/config", "echo '[core]' > .git/config"),
+        (
+            ".git/hooks",
+            "mkdir -p .git/hooks && echo x > .git/hooks/pre-commit",
+        ),
+        (".claude", "mkdir .claude && echo '{}' > .claude/settings.json"),
+        (".codex", "ln -s /tmp .codex"),
+        (".mcp.json", "echo '{}' > .mcp.json"),
+        ("opencode.json", "echo '{}' > opencode.json"),
+        ("linked.json", "echo '{}' > linked.json"),
+    ] {
+        let world = World::new(LANDLOCK).await;
+        std::fs::create_dir_all(world.place().join(".git")).unwrap();
+        // What a protected name leads to is obeyed as well.
+        std::fs::write(world.place().join("linked.json"), "old").unwrap();
+        std::os::unix::fs::symlink("linked.json", world.place().join("opencode.jsonc")).unwrap();
+        case.tried();
+        let end = world.run(world.command(line)).await;
+        let said = format!("{:?}", end.ending);
+        assert!(
+            said.contains("AccessViolated") && said.contains(planted),
+            "{said}"
+        );
+        case.hit();
+    }
+    case.pass(7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_24_what_no_mount_holds_back_is_noticed() {
+    let mut case = Case::open("A-24");
+    for (planted, line) in [
+        ("opencode.json", "echo '{}' > opencode.json"),
+        (".envrc", "ln -s a .envrc"),
+        ("linked.json", "echo '{}' > linked.json"),
+        (
+            ".cursor",
+            "rm .cursor && mkdir .cursor && echo '{}' > .cursor/mcp.json",
+        ),
+    ] {
+        let world = World::new(BWRAP).await;
+        std::fs::write(world.place().join("linked.json"), "old").unwrap();
+        std::os::unix::fs::symlink("linked.json", world.place().join(".mcp.json")).unwrap();
+        std::os::unix::fs::symlink("elsewhere", world.place().join(".cursor")).unwrap();
+        case.tried();
+        let end = world.run(world.command(line)).await;
+        let said = format!("{:?}", end.ending);
+        assert!(
+            said.contains("AccessViolated") && said.contains(planted),
+            "{said}"
+        );
+        case.hit();
+    }
+    case.pass(4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_20_programs_that_an_agent_would_load_are_not_there() {
+    let mut case = Case::open("A-20");
+    for access in [Access::Read, Access::Write] {
+        let world = World::new(BWRAP).await;
+        let place = world.place();
+        std::fs::create_dir_all(place.join("evil")).unwrap();
+        std::fs::create_dir_all(place.join(".opencode/plugin")).unwrap();
+        std::fs::write(place.join("evil/a.js"), "x").unwrap();
+        std::fs::write(place.join(".opencode/plugin/a.js"), "x").unwrap();
+        std::os::unix::fs::symlink("../evil", place.join(".opencode/plugins")).unwrap();
+        case.tried_times(2);
+        let attempts = [
+            ("plugin", "cat .opencode/plugin/a.js"),
+            ("plugins", "cat .opencode/plugins/a.js"),
+            ("folder", "test -d .opencode/plugin"),
+        ];
+        assert_eq!(outcomes(&world, access, &attempts).await, ["folder"]);
+        case.hit_times(2);
+        assert!(place.join(".opencode/plugin/a.js").exists() && place.join("evil/a.js").exists());
+    }
+    case.pass(4);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_43_without_network_nothing_outside_answers() {
+    let mut case = Case::open("A-43");
     for (mode, config) in MODES {
         let world = World::new(config).await;
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -163,7 +245,10 @@ async fn a_43_without_network_nothing_outside_answers() {
         assert_eq!(said(&world.run(order.clone()).await), "done", "{mode}");
         order.network = Network::Open;
         assert_eq!(said(&world.run(order).await), "open\ndone", "{mode}");
+        case.tried();
+        case.hit();
     }
+    case.pass(1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,12 +261,14 @@ async fn a_link_in_the_tree_shows_nothing_of_outside() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s4_21_without_a_sandbox_a_reader_is_refused_unless_the_user_said_so() {
+async fn s4_21_without_a_sandbox_a_reader_and_a_command_are_refused_unless_the_user_said_so() {
+    let world = World::new("[sandbox]\nmode = 'none'\ncontainment = 'shim'\n").await;
+    for access in [Access::Read, Access::Write] {
+        let mut order = world.command("echo hello");
+        order.access = access;
+        assert!(matches!(world.refusal(order).await, BeginError::Unenforceable(_)));
+    }
     let world = World::new(NOTHING).await;
-    let mut order = world.command("echo hello");
-    order.access = Access::Read;
-    assert!(matches!(world.refusal(order).await, BeginError::Unenforceable(_)));
-    let world = World::new(&format!("{NOTHING}read_without_sandbox = true\n")).await;
     let mut order = world.command("echo hello");
     order.access = Access::Read;
     assert_eq!(said(&world.run(order).await), "hello");
@@ -190,7 +277,7 @@ async fn s4_21_without_a_sandbox_a_reader_is_refused_unless_the_user_said_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f_39_a_missing_agent_is_refused_before_anything_is_made() {
-    let mut case = cases::Case::open("F-39");
+    let mut case = Case::open("F-39");
     let config = format!(
         "{BWRAP}[agents.gone]\ndialect = 'acp'\nprogram = 'no-such-agent'\ninstall = 'npm install it'\n\
          login = {{ is_free = true }}\n"
