@@ -40,7 +40,7 @@ pub struct FleetConfig {
     pub catalog: Catalog,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
-    /// Bytes of each task's transcript that are kept as they come; an eighth of it more is kept of the end.
+    /// Bytes of each task's transcript that are kept as they come; an eighth of it more, a mebibyte at most, is kept of the end.
     pub transcript_max: usize,
 }
 

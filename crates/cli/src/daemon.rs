@@ -21,6 +21,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// The word with which a daemon says that it answers.
 pub(crate) const READY: &str = "ready";
 
+/// How many heaps the system's allocator keeps.
+const ARENAS: &str = "MALLOC_ARENA_MAX";
+
 /// Starts a daemon and waits until it answers.
 pub(crate) fn start(home: &Home, port: Option<u16>) -> Result<()> {
     home.make()?;
@@ -33,6 +36,11 @@ pub(crate) fn start(home: &Home, port: Option<u16>) -> Result<()> {
     command.arg("__daemon").arg("--home").arg(&home.path);
     if let Some(port) = port {
         command.arg("--port").arg(port.to_string());
+    }
+    // What one thread takes in, another writes and frees: with a heap for each thread, as glibc has it, a flood of
+    // output leaves memory behind in all of them.
+    if std::env::var_os(ARENAS).is_none() {
+        command.env(ARENAS, "2");
     }
     // The daemon must not hold the folder of whoever happened to start it.
     command

@@ -36,6 +36,7 @@ impl Sink {
             head: head_left,
             tail: tail_max,
         } = caps;
+        let tail_max = tail_max.min(TAIL_MAX);
         Self {
             transcripts,
             chat,
@@ -98,8 +99,11 @@ impl Sink {
     }
 }
 
-/// What an entry takes besides what it says, roughly.
-const ENTRY: usize = 32;
+/// Transcripts keep no more of an end; holding more would cost memory for each task that talks.
+const TAIL_MAX: usize = 1 << 20;
+/// What an entry takes besides what it says: itself, its place in a queue that grows by doubling, an allocation. Less
+/// would let many short lines take several times what the caps allow.
+const ENTRY: usize = 256;
 
 /// What an entry takes.
 fn size(kind: &EntryKind) -> usize {
@@ -143,7 +147,9 @@ mod tests {
     #[test]
     fn f_34_head_and_tail_are_kept_and_the_cut_is_marked() {
         let kept = Arc::new(Kept::default());
-        let caps = Caps { head: 100, tail: 80 };
+        // Room for three at the beginning and two at the end.
+        let (head, tail) = (3 * (ENTRY + 1), 2 * (ENTRY + 2));
+        let caps = Caps { head, tail };
         let mut sink = Sink::new(kept.clone(), ChatId::from_bits(1), TaskId::from_bits(2), caps);
         for number in 0..100 {
             sink.take(EntryKind::Raw(number.to_string()));

@@ -35,8 +35,11 @@ fn world_with_tool() -> World {
     world
 }
 
+/// What is done to a program.
+type Harm = fn(&Path);
+
 /// Ways in which an agent may not be there, and a word that names each.
-const HARMS: [(&str, fn(&Path)); 3] = [
+const HARMS: [(&str, Harm); 3] = [
     ("is not there", |tool| std::fs::remove_file(tool).unwrap()),
     ("is not executable", |tool| {
         std::fs::set_permissions(tool, PermissionsExt::from_mode(0o644)).unwrap();

@@ -45,7 +45,7 @@ fn size(folder: &Path) -> u64 {
 fn f_35_a_flood_costs_the_daemon_no_memory() {
     let mut case = Case::open("F-35");
     let world = World::new("");
-    let megabytes = sized(25, 500);
+    let megabytes = sized(25, 100);
     let tool = world.path("bin/flooder");
     world.write(
         "bin/flooder",
