@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Mutex;
 
 use anyhow::Context as _;
 use serde::Deserialize;
@@ -12,12 +13,16 @@ use super::{Ended, Verb};
 
 pub(super) const VERB: Verb = Verb {
     name: "controls",
-    usage: "[NAME…]",
+    usage: "[NAME…] [--without-only]",
     summary: "turn off each control and see that its case fails",
     run,
 };
 
 const LIST: &str = "docs/controls.toml";
+/// Leaves out to see the tests pass with their controls: for whoever has just seen that.
+const WITHOUT_ONLY: &str = "--without-only";
+/// Tests at once.
+const AT_ONCE: usize = 2;
 /// A test that hangs without its control has noticed too, but only after this many seconds.
 const LIMIT_S: &str = "120";
 
@@ -45,29 +50,22 @@ struct Binary {
 }
 
 fn run(root: &Path, words: &[String]) -> anyhow::Result<Ended> {
+    let (flags, names): (Vec<&String>, Vec<&String>) = words.iter().partition(|word| word.starts_with("--"));
+    if let Some(stranger) = flags.iter().find(|flag| **flag != WITHOUT_ONLY) {
+        anyhow::bail!("there is no option `{stranger}`; known: {WITHOUT_ONLY}");
+    }
     let text = std::fs::read_to_string(root.join(LIST)).with_context(|| format!("reading {LIST}"))?;
     let mut list: List = toml::from_str(&text).with_context(|| format!("reading {LIST}"))?;
-    if let Some(stranger) = words
-        .iter()
-        .find(|word| list.control.iter().all(|control| control.name != **word))
-    {
+    let is_listed = |name: &str| list.control.iter().any(|control| control.name == name);
+    if let Some(stranger) = names.iter().find(|name| !is_listed(name)) {
         anyhow::bail!("there is no control `{stranger}` in {LIST}");
     }
     list.control
-        .retain(|control| words.is_empty() || words.contains(&control.name));
+        .retain(|control| names.is_empty() || names.contains(&&control.name));
+    let with = flags.is_empty();
     let binaries = binaries(root)?;
-    let mut findings = 0;
     println!("{:<28} {:<9} {:<9} test", "control", "with", "without");
-    for control in &list.control {
-        if control.tests.is_empty() {
-            println!("{}: no test is named ({})", control.name, control.title);
-            findings += 1;
-        }
-        for test in &control.tests {
-            let is_held = try_out(&binaries, control, test)?;
-            findings += usize::from(!is_held);
-        }
-    }
+    let findings = try_all(&binaries, &list.control, with)?;
     println!("{} controls, {findings} findings", list.control.len());
     Ok(if findings == 0 {
         Ended::Well
@@ -76,17 +74,54 @@ fn run(root: &Path, words: &[String]) -> anyhow::Result<Ended> {
     })
 }
 
-fn try_out(binaries: &BTreeMap<String, Binary>, control: &Control, test: &str) -> anyhow::Result<bool> {
+/// Tries every test of every control, two at a time; how many did not notice.
+fn try_all(binaries: &BTreeMap<String, Binary>, controls: &[Control], with: bool) -> anyhow::Result<usize> {
+    let tests = controls
+        .iter()
+        .flat_map(|control| control.tests.iter().map(move |test| (control, test)));
+    let next = Mutex::new(tests);
+    let work = || -> anyhow::Result<usize> {
+        let mut findings = 0;
+        loop {
+            let taken = next.lock().expect("nobody panics with the list in hand").next();
+            let Some((control, test)) = taken else {
+                return Ok(findings);
+            };
+            findings += usize::from(!try_out(binaries, control, test, with)?);
+        }
+    };
+    let tried = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
+        let ends = workers
+            .into_iter()
+            .map(|worker| worker.join().expect("a worker only runs tests"));
+        ends.collect::<anyhow::Result<Vec<usize>>>()
+    })?;
+    let mut findings: usize = tried.iter().sum();
+    for control in controls.iter().filter(|control| control.tests.is_empty()) {
+        println!("{}: no test is named ({})", control.name, control.title);
+        findings += 1;
+    }
+    Ok(findings)
+}
+
+/// Whether the test fails without the control and, where that is asked, passes with it.
+fn try_out(
+    binaries: &BTreeMap<String, Binary>,
+    control: &Control,
+    test: &str,
+    with: bool,
+) -> anyhow::Result<bool> {
     let (id, name) = test
         .split_once(' ')
         .with_context(|| format!("{}: a test is `package::binary name`, not `{test}`", control.name))?;
     let binary = binaries
         .get(id)
         .with_context(|| format!("{}: there is no test binary `{id}`", control.name))?;
-    let with = outcome(binary, name, "")?;
+    let with = if with { outcome(binary, name, "")? } else { "-" };
     let without = outcome(binary, name, &control.name)?;
     println!("{:<28} {with:<9} {without:<9} {test}", control.name);
-    Ok(with == "passed" && without == "failed")
+    Ok(matches!(with, "passed" | "-") && without == "failed")
 }
 
 /// How one test ends while a control is off.
