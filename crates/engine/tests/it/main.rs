@@ -7,6 +7,7 @@
 
 mod contract;
 mod ends;
+mod graphs;
 mod orders;
 mod parked;
 mod planted;

@@ -9,6 +9,7 @@ mod plan;
 mod script;
 mod world;
 
+pub(crate) use plan::random as random_plan;
 use std::collections::BTreeMap;
 use std::sync::RwLock;
 use world::World;

@@ -5,7 +5,7 @@ use engine::testkit::Rng;
 
 pub(super) const AGENTS: [&str; 3] = ["ada", "bob", "cyd"];
 
-pub(super) fn random(rng: &mut Rng) -> Plan {
+pub(crate) fn random(rng: &mut Rng) -> Plan {
     let count = rng.between(1, 6);
     let mut steps: Vec<PlanStep> = Vec::new();
     for index in 0..count {
