@@ -9,6 +9,7 @@
 
 mod board;
 mod engine;
+mod errand;
 mod error;
 pub mod faults;
 mod judge;

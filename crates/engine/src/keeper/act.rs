@@ -2,6 +2,7 @@
 
 use super::{Effort, Handle, Keeper};
 use crate::board;
+use crate::errand;
 use crate::ports::{AdvanceSpec, MergeSpec, Rendered, TaskFile};
 use crate::work::{self, Job};
 use domain::{BoardInput, Duty, Phase, StepKey, TaskId, Trusted, duties};
@@ -107,7 +108,7 @@ impl Keeper {
             onto,
             heads,
         });
-        work::merge(Arc::clone(&self.shared), self.id, key, spec);
+        errand::merge(Arc::clone(&self.shared), self.id, key, spec);
         self.under_way.insert(Effort::Merge, Handle::Errand);
     }
 
@@ -122,7 +123,7 @@ impl Keeper {
             from,
             to,
         });
-        work::publish(Arc::clone(&self.shared), self.id, spec);
+        errand::publish(Arc::clone(&self.shared), self.id, spec);
         self.under_way.insert(Effort::Publish, Handle::Errand);
     }
 
@@ -134,7 +135,7 @@ impl Keeper {
         if !is_over || !is_idle || self.is_draining || std::mem::replace(&mut self.is_released, true) {
             return;
         }
-        work::release(Arc::clone(&self.shared), self.id, self.project_path());
+        errand::release(Arc::clone(&self.shared), self.id, self.project_path());
         self.under_way.insert(Effort::Release, Handle::Errand);
     }
 }
