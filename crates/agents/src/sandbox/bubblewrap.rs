@@ -1,6 +1,6 @@
 //! Owns: the command line of bubblewrap, which is the policy as mounts.
 
-use super::{PROTECTED_FILES, PROTECTED_FOLDERS, PROTECTED_GIT, Policy, Sandbox, system};
+use super::{HIDDEN, PROTECTED_FILES, PROTECTED_FOLDERS, PROTECTED_GIT, Policy, Sandbox, system};
 use domain::{Access, Network};
 use engine::faults::{Control, is_off};
 use std::path::{Path, PathBuf};
@@ -101,6 +101,9 @@ pub(super) fn whole(bubblewrap: &Path, policy: &Policy, ours: Option<&Path>) -> 
     if policy.access == Access::Write && !is_off(Control::ProtectedMounts) {
         protect(&mut line, policy);
     }
+    if policy.protects_tree {
+        hide(&mut line, policy);
+    }
     if let Some(ours) = ours {
         // Looked up each time: an upgrade may have put another in its place.
         let ours = std::fs::canonicalize(ours).unwrap_or_else(|_| ours.to_owned());
@@ -108,6 +111,17 @@ pub(super) fn whole(bubblewrap: &Path, policy: &Policy, ours: Option<&Path>) -> 
     }
     line.flags(["--remount-ro", "/"]);
     finish(line, policy)
+}
+
+/// Puts an empty folder over each, wherever in the working copy it really lies.
+fn hide(line: &mut Line, policy: &Policy) {
+    let inside = std::fs::canonicalize(&policy.place).unwrap_or_else(|_| policy.place.clone());
+    let found = HIDDEN
+        .iter()
+        .filter_map(|name| std::fs::canonicalize(policy.place.join(name)).ok());
+    for folder in found.filter(|folder| folder.is_dir() && folder.starts_with(&inside) && *folder != inside) {
+        line.mount("--ro-bind", &stand_in(policy), &folder);
+    }
 }
 
 /// Puts what git and other agents obey out of reach, and keeps folders that hold it from being moved away.

@@ -36,6 +36,8 @@ pub(crate) const PROTECTED_FOLDERS: [&str; 8] = [
 ];
 /// The same, but only where there is one: an empty stand-in would be read and complained about.
 pub(crate) const PROTECTED_FILES: [&str; 3] = ["opencode.json", "opencode.jsonc", ".envrc"];
+/// Programs that an agent loads from a working copy, whatever it is told: not to be seen there.
+pub(crate) const HIDDEN: [&str; 2] = [".opencode/plugin", ".opencode/plugins"];
 /// What a working copy's git obeys.
 pub(crate) const PROTECTED_GIT: [&str; 3] = ["config", "hooks", "info"];
 

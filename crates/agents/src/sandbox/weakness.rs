@@ -15,6 +15,7 @@ pub(super) fn of(bounds: &Bounds, found: &[String]) -> Vec<String> {
         Sandbox::Landlock => said.extend([
             "names, sizes, modes, owners and times of files of this user can be seen, and the last three changed; \
              contents cannot",
+            "plugins that a repository has for opencode are loaded by it, inside the sandbox",
             "configuration inside a writable tree is compared afterwards, not kept from being changed",
             "local sockets of this user can be connected to on kernels before 7.1, those of the session and of \
              containers among them",

@@ -22,6 +22,7 @@ mod fix;
 mod limits;
 mod login;
 mod long;
+mod repository;
 mod review;
 mod stop;
 mod together;
@@ -30,7 +31,7 @@ mod together;
 macro_rules! cases {
     ($($module:ident $agent:ident { $($more:tt)* })*) => { $(
         mod $module {
-            use crate::{access, faults, fix, limits, long, review, stop, together, world::$agent};
+            use crate::{access, faults, fix, limits, long, repository, review, stop, together, world::$agent};
 
             #[test]
             fn s4_24_review_completes_with_a_report() {
@@ -60,6 +61,11 @@ macro_rules! cases {
             #[test]
             fn long_inputs_are_read_from_their_file() {
                 long::inputs_are_read_from_their_file(&$agent);
+            }
+
+            #[test]
+            fn a_20_a_repository_configures_nothing() {
+                repository::configures_nothing(&$agent);
             }
 
             #[test]

@@ -2,12 +2,15 @@
 
 use super::hostile::{Trap, everything};
 use super::{RUN, World, sh, task};
+use cases::Case;
 use domain::{Access, StepKey};
 use engine::ports::{AdvanceSpec, WorkspaceError, Workspaces};
 use std::fs;
 
 #[tokio::test]
 async fn a_33_hostile_trees_are_refused_in_words_and_leave_nothing() {
+    let mut case = Case::open("A-33");
+    case.tried();
     for (entry, mode) in [
         (".git", "040000"),
         (".GIT", "040000"),
@@ -40,10 +43,14 @@ async fn a_33_hostile_trees_are_refused_in_words_and_leave_nothing() {
         );
         assert_eq!(left, "", "{entry}");
     }
+    case.hit();
+    case.pass(1);
 }
 
 #[tokio::test]
 async fn a_33_odd_names_and_hostile_submodules_pass_without_effect() {
+    let mut case = Case::open("A-33");
+    case.tried();
     let world = World::new().await;
     let trap = Trap::new(&world);
     let modules = format!(
@@ -78,10 +85,14 @@ async fn a_33_odd_names_and_hostile_submodules_pass_without_effect() {
     assert_eq!(change.files, 6);
     assert!(!trap.sprung());
     world.verify();
+    case.hit();
+    case.pass(1);
 }
 
 #[tokio::test]
 async fn a_33_a_place_inside_a_tree_full_of_bare_repositories_uses_none_of_them() {
+    let mut case = Case::open("A-33");
+    case.tried();
     let world = World::new().await;
     let trap = Trap::new(&world);
     let place = world.writer("x").await;
@@ -99,10 +110,14 @@ async fn a_33_a_place_inside_a_tree_full_of_bare_repositories_uses_none_of_them(
     assert!(changed.unwrap().contains(&"HEAD".to_owned()));
     assert_eq!(refused, None);
     assert!(!trap.sprung());
+    case.hit();
+    case.pass(1);
 }
 
 #[tokio::test]
 async fn a_34_refs_and_objects_of_a_place_are_the_agents_own_business() {
+    let mut case = Case::open("A-34");
+    case.tried();
     let world = World::new().await;
     let other = world.harvested("other", "echo o >> a.txt").await;
     let before = world.git("for-each-ref");
@@ -127,6 +142,8 @@ async fn a_34_refs_and_objects_of_a_place_are_the_agents_own_business() {
     assert_eq!(new.len(), 3, "the place's pin and the task's two: {new:?}");
     assert_eq!(world.git(&format!("show {}:a.txt", other.head)), "one\no");
     world.verify();
+    case.hit();
+    case.pass(1);
 }
 
 #[tokio::test]
@@ -218,6 +235,8 @@ async fn a_35_hostile_words_are_refused_or_harmless() {
 
 #[tokio::test]
 async fn a_30_links_out_of_the_tree_are_kept_as_links_and_never_followed() {
+    let mut case = Case::open("A-30");
+    case.tried();
     let world = World::new().await;
     fs::write(world.dir.path().join("secret"), "TOPSECRET").unwrap();
     let secret = world.dir.path().join("secret");
@@ -245,4 +264,6 @@ async fn a_30_links_out_of_the_tree_are_kept_as_links_and_never_followed() {
             .count()
             == 4
     );
+    case.hit();
+    case.pass(1);
 }

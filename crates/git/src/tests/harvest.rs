@@ -317,6 +317,7 @@ impl Confined for Lying {
 
 #[tokio::test]
 async fn a_34_what_comes_out_of_the_sandbox_must_stand_on_the_base() {
+    let mut case = cases::Case::open("A-34");
     let world = World::new().await;
     sh(
         &world.project(),
@@ -347,7 +348,10 @@ async fn a_34_what_comes_out_of_the_sandbox_must_stand_on_the_base() {
             "{claim}: {said}"
         );
         assert_eq!(world.git("for-each-ref refs/partita/tasks"), "");
+        case.tried();
+        case.hit();
     }
+    case.pass(3);
 }
 
 /// The least a sandbox can give: what the order names, and the system's programs.

@@ -67,6 +67,10 @@ mod tests {
         assert!(is_of_a_task(None));
         assert!(is_of_a_task(Some(0)));
         assert!(is_of_a_task(Some(i32::MAX)), "it is gone");
+        let mut case = cases::Case::open("A-17");
+        case.tried_times(3);
+        case.hit_times(3);
+        case.pass(3);
     }
 
     #[test]
