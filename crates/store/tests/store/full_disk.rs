@@ -1,12 +1,13 @@
-//! A disk that is really full. Not part of the usual run: `mount -t tmpfs -o size=8m tmpfs DIR`, then
-//! `PARTITA_SMALL_DISK=DIR cargo test -p store -- --ignored`.
+//! A disk that is really full: a file system of eight mebibytes, mounted for the test. Who may not mount skips it and
+//! says so.
 
 use crate::common::history::{RUN, START};
 use crate::common::{commit, later, paused};
+use cases::Case;
 use domain::RunId;
 use engine::ports::{Batch, CommitError, Store};
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use store::{Health, Home, Options, SqliteStore, verify};
 
 async fn probe(store: &SqliteStore) -> bool {
@@ -19,10 +20,39 @@ async fn probe(store: &SqliteStore) -> bool {
     store.commit(nothing).await.is_ok()
 }
 
+/// A small file system, gone with this value.
+struct Disk(tempfile::TempDir);
+
+impl Disk {
+    /// None where the test may not mount.
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let flags = rustix::mount::MountFlags::empty();
+        rustix::mount::mount("none", folder.path(), "tmpfs", flags, c"size=8m,mode=700").ok()?;
+        Some(Self(folder))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let detached = rustix::mount::UnmountFlags::DETACH;
+        rustix::mount::unmount(self.path(), detached).unwrap();
+    }
+}
+
 #[tokio::test]
-#[ignore = "needs a small disk of its own, named by PARTITA_SMALL_DISK"]
-async fn the_state_is_safe_on_a_full_disk_and_goes_on_once_there_is_room() {
-    let disk = PathBuf::from(std::env::var_os("PARTITA_SMALL_DISK").expect("the folder of a small disk"));
+async fn f_56_the_state_is_safe_on_a_full_disk_and_goes_on_once_there_is_room() {
+    let Some(disk) = Disk::mount() else {
+        eprintln!("skipped: a small file system needs root");
+        return;
+    };
+    let disk = disk.path();
+    let mut case = Case::open("F-56");
+    case.tried();
     let home = Home::at(disk.join("home"));
     let options = Options {
         ballast_bytes: 1024 * 1024,
@@ -40,6 +70,7 @@ async fn the_state_is_safe_on_a_full_disk_and_goes_on_once_there_is_room() {
         }
     };
     assert_eq!((refusal, store.health()), (CommitError::Full, Health::Full));
+    case.hit();
     assert!(!home.ballast().exists());
     // The ballast's room takes what must be saved now, and what must not start is told that there is no room.
     assert!(commit(&store, paused(RunId::from_bits(7), 0)).await.is_ok());
@@ -58,4 +89,5 @@ async fn the_state_is_safe_on_a_full_disk_and_goes_on_once_there_is_room() {
     let store = SqliteStore::open(&home, &options, START).unwrap();
     assert_eq!(store.position().await, Ok(kept + 2));
     store.close().await;
+    case.pass(1);
 }
