@@ -101,6 +101,8 @@ impl Drop for Ground {
     fn drop(&mut self) {
         drop(self.victim.kill());
         drop(self.victim.wait());
+        // There only where a control was off.
+        drop(std::fs::remove_file(format!("/dev/shm/hostile-{}", self.sleeps)));
     }
 }
 
