@@ -144,15 +144,15 @@ fn f_77_a_request_over_which_the_daemon_dies_is_done_once() {
             let first = world.send(change).unwrap();
             assert!((200..300).contains(&first.status), "{point}, {change}: {first:?}");
             await_that(|| world.effects(change) == 1, "it is done");
+            // A run that was started does more by itself; everything else is over.
             let before = world.position();
             for _ in 0..2 {
                 assert_eq!(world.send(change).unwrap(), first, "{point}, {change}");
             }
-            assert_eq!(
-                (world.effects(change), world.position()),
-                (1, before),
-                "{point}, {change}"
-            );
+            assert_eq!(world.effects(change), 1, "{point}, {change}");
+            if matches!(*change, "create" | "change") {
+                assert_eq!(world.position(), before, "{point}, {change}");
+            }
         }
     }
     case.pass(8);
