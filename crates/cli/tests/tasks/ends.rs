@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 const LIMIT: Duration = Duration::from_secs(1 + 5 + 1);
 
 #[test]
-fn f_32_a_task_that_ignores_the_end_of_its_daemon_is_interrupted_not_failed() {
+fn f_32_a_task_that_ignores_the_end_of_its_daemon_is_killed_not_failed() {
     let mut case = Case::open("F-32");
     for (mode, sandbox) in MODES {
         let world = World::new(sandbox);
