@@ -5,6 +5,7 @@ mod cases;
 mod controls;
 mod leftovers;
 mod rows;
+mod soak;
 mod tidy;
 
 use std::fmt::Write as _;
@@ -18,6 +19,7 @@ pub(crate) const VERBS: &[Verb] = &[
     bench::VERB,
     cases::VERB,
     controls::VERB,
+    soak::VERB,
 ];
 
 /// One chore.

@@ -111,6 +111,8 @@ async fn live(context: &Context, port: Option<u16>, redactor: &Redactor) -> Resu
         // A sender that is gone says the same.
         let _ = stopped.await;
     }));
+    // Somebody may ask by now; and what cannot listen has begun nothing.
+    engine.begin();
     daemon::tell_starter(READY)?;
     let exit = wait_for_the_end(&engine, signals).await;
     tracing::info!("stopping");

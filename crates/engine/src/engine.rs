@@ -43,7 +43,22 @@ impl Engine {
     /// # Errors
     /// When the history cannot be read.
     pub async fn open(ports: Ports, config: Config) -> Result<Self, EngineError> {
+        let engine = Self::open_held(ports, config).await?;
+        engine.begin();
+        Ok(engine)
+    }
+
+    /// As [`Self::open`], but nothing begins before [`Self::begin`]: what earlier lives left is ended meanwhile.
+    ///
+    /// # Errors
+    /// When the history cannot be read.
+    pub async fn open_held(ports: Ports, config: Config) -> Result<Self, EngineError> {
         Self::open_with(ports, config, |_| {}).await
+    }
+
+    /// From here on tasks begin.
+    pub fn begin(&self) {
+        self.shared.begin();
     }
 
     /// As [`Self::open`], seen by a probe.
@@ -56,7 +71,9 @@ impl Engine {
         config: Config,
         probe: crate::testkit::Probe,
     ) -> Result<Self, EngineError> {
-        Self::open_with(ports, config, |shared| shared.probe = probe).await
+        let engine = Self::open_with(ports, config, |shared| shared.probe = probe).await?;
+        engine.begin();
+        Ok(engine)
     }
 
     async fn open_with(

@@ -9,6 +9,7 @@ use crate::work::Report;
 use crate::{EngineError, Health, board};
 use domain::{Admission, Board, Moment, Name, RunId, StepKey, Want, admit, board_wake, rest_until};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     keepers: Mutex<Keepers>,
     /// Runs that may have left processes behind in an earlier life: until none is left, nothing begins.
     recovering: Mutex<BTreeSet<RunId>>,
+    /// Whether anything may begin at all: not before whoever opened the engine says so.
+    is_begun: AtomicBool,
     pub(crate) to_board: mpsc::UnboundedSender<board::Message>,
     pub(crate) wakes: Wakes,
     /// Told when the board's next moment may have moved.
@@ -97,6 +100,7 @@ impl Shared {
             board: Mutex::new(board),
             keepers: Mutex::default(),
             recovering: Mutex::default(),
+            is_begun: AtomicBool::new(false),
             to_board,
             wakes: Wakes::default(),
             board_moved: Notify::new(),
@@ -246,6 +250,12 @@ impl Shared {
         Settled { granted, rest_until }
     }
 
+    /// Lets tasks begin.
+    pub(crate) fn begin(self: &Arc<Self>) {
+        self.is_begun.store(true, Ordering::SeqCst);
+        self.dispatch();
+    }
+
     /// Gives the free slots away.
     pub(crate) fn dispatch(self: &Arc<Self>) {
         let admissions = {
@@ -259,7 +269,8 @@ impl Shared {
     fn admit(&self, board: &mut Board) -> Vec<Admission> {
         let is_good = *self.health.borrow() == Health::Good;
         let is_recovering = !lock(&self.recovering).is_empty() && !is_off(Control::RecoveredFirst);
-        if self.is_draining() || !is_good || is_recovering {
+        let is_begun = self.is_begun.load(Ordering::SeqCst);
+        if self.is_draining() || !is_begun || !is_good || is_recovering {
             return Vec::new();
         }
         let admissions = admit(board, self.ports.clock.now());

@@ -23,7 +23,7 @@ pub(super) const VERB: Verb = Verb {
 
 const LIST: &str = "docs/cases.toml";
 /// Tests of cases carry the id at the start of a word of their name: `f_20_of_fifty_starts_at_once_one_daemon_lives`.
-const TESTS: &str = "test(/(^|::|_)[fa]_[0-9][0-9]_/)";
+pub(super) const TESTS: &str = "test(/(^|::|_)[fa]_[0-9][0-9]_/)";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -28,7 +28,7 @@ pub(crate) struct Joined {
     pub(crate) store: Arc<SqliteStore>,
 }
 
-/// Joins a daemon. Whoever calls holds the home's lock.
+/// Joins a daemon, in which nothing begins yet. Whoever calls holds the home's lock.
 pub(crate) async fn join(
     home: &Home,
     folders: &UserFolders,
@@ -61,7 +61,7 @@ pub(crate) async fn join(
         ids: Arc::new(new_id),
     };
     let default_agent = config.agent.clone().map(Name::from);
-    let engine = Engine::open(ports, engine::Config { default_agent })
+    let engine = Engine::open_held(ports, engine::Config { default_agent })
         .await
         .map_err(unreadable)?;
     if let Some(slots) = config.slots {

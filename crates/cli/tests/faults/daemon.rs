@@ -1,7 +1,7 @@
 //! One life of the daemon, as a child of the test: how it began, how it ended, and the signals that it gets.
 
 use crate::world::{PATIENCE, World};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ExitStatus, Stdio};
@@ -124,6 +124,20 @@ impl Daemon {
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
+    }
+
+    /// Kills it a while from now, wherever it then is. By an open descriptor: another process never gets it.
+    pub(crate) fn kill_after(&self, time: Duration) {
+        let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
+        let held = pidfd_open(pid, PidfdFlags::empty()).unwrap();
+        std::thread::spawn(move || {
+            let until = Instant::now() + time;
+            while let Some(left) = until.checked_duration_since(Instant::now()) {
+                std::thread::park_timeout(left);
+            }
+            // Gone already is what was wanted.
+            let _ = pidfd_send_signal(&held, Signal::KILL);
+        });
     }
 
     pub(crate) fn kill(&mut self) {

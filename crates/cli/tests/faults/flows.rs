@@ -54,6 +54,22 @@ needs = ["polish"]
 command = "test -f polished.txt; @EFFECT@"
 "#;
 
+/// One writer, whose change is the last that happens.
+const CHANGE: &str = r#"
+name = "change"
+category = "authoring"
+summary = "One change."
+
+[input.question]
+default = "what is there to do"
+
+[[step]]
+id = "change"
+kind = "command"
+access = "write"
+command = "echo changed > changed.txt; @EFFECT@"
+"#;
+
 /// One small thing, as a work unit wants it.
 const SMALL: &str = r#"
 name = "small"
@@ -190,6 +206,7 @@ pub(crate) fn write(world: &World) {
     let effects = effects.to_str().unwrap();
     for (name, flow) in [
         ("work", WORK),
+        ("change", CHANGE),
         ("small", SMALL),
         ("limited", LIMITED),
         ("long", LONG),

@@ -9,9 +9,11 @@
 mod broken;
 mod daemon;
 mod flows;
+mod kills;
 mod oracle;
 mod person;
 mod points;
+mod recovery;
 mod signals;
 mod two;
 mod world;

@@ -43,6 +43,118 @@ pub(crate) fn live_tasks(history: &[Recorded]) -> usize {
         .count()
 }
 
+/// What was under way in the moment of a death.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// The life had stored nothing yet.
+    Starting,
+    /// It had not yet buried the tasks of an earlier life.
+    Recovering,
+    /// A task was ordered, and its process not known.
+    Ordered,
+    /// A task was at work, before its effect.
+    Working,
+    /// A task's effect had happened, and its end was not stored.
+    Effect,
+    /// A gate was being checked.
+    Checking,
+    /// No task was under way, and a run went on: a merge, a move of the branch, a step between two tasks.
+    Between,
+}
+
+/// Follows the history from death to death.
+#[derive(Default)]
+pub(crate) struct Watch {
+    position: u64,
+    /// Each task with the position of its order.
+    tasks: BTreeMap<TaskId, (u64, Known)>,
+    open_runs: BTreeSet<RunId>,
+    effects: BTreeSet<TaskId>,
+    /// Tasks that were ordered while tasks of an earlier life were still taken for live.
+    pub(crate) early: Vec<TaskId>,
+}
+
+impl Watch {
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    pub(crate) fn tasks(&self) -> usize {
+        self.tasks.len()
+    }
+
+    /// How many tasks have not ended.
+    pub(crate) fn live(&self) -> usize {
+        self.tasks.values().filter(|(_, known)| !known.is_ended).count()
+    }
+
+    /// Reads what the last life left.
+    pub(crate) fn look(&mut self, world: &World) {
+        let home = Home::at(world.home());
+        let is_there = home.database().exists();
+        let history = if is_there {
+            store::read_history(&home, self.position)
+        } else {
+            return;
+        };
+        let life = self.position;
+        for recorded in history.unwrap_or_default() {
+            self.position = recorded.position;
+            let (Stream::Run(run), Event::Run(event)) = (recorded.stream, &recorded.event) else {
+                continue;
+            };
+            match event {
+                RunEvent::Started(_) | RunEvent::StepReopened { .. } => drop(self.open_runs.insert(run)),
+                RunEvent::Completed { .. } | RunEvent::Failed { .. } | RunEvent::Cancelled => {
+                    self.open_runs.remove(&run);
+                }
+                _ => {}
+            }
+            let mut noted = BTreeMap::new();
+            if let RunEvent::TaskStarted { task, .. } | RunEvent::TaskEnded { task, .. } = event {
+                noted.insert(*task, self.tasks[task].1.clone());
+            }
+            note_task(&mut noted, run, event);
+            if let RunEvent::TaskOrdered(ordered) = event {
+                let is_left = |(at, known): &(u64, Known)| *at <= life && !known.is_ended;
+                self.early
+                    .extend(self.tasks.values().any(is_left).then_some(ordered.task));
+            }
+            for (task, known) in noted {
+                let at = self.tasks.get(&task).map_or(recorded.position, |(at, _)| *at);
+                self.tasks.insert(task, (at, known));
+            }
+        }
+        let text = std::fs::read_to_string(world.effects()).unwrap();
+        self.effects = text.lines().filter_map(|line| line.parse().ok()).collect();
+    }
+
+    /// What was under way when the life ended that began behind a position.
+    pub(crate) fn phases(&self, before: u64) -> BTreeSet<Phase> {
+        let live = self.tasks.iter().filter(|(_, (_, known))| !known.is_ended);
+        let mut phases: BTreeSet<Phase> = live
+            .map(|(task, (ordered_at, known))| match known {
+                _ if *ordered_at <= before => Phase::Recovering,
+                known if !known.is_started => Phase::Ordered,
+                known if known.role == Role::Gate => Phase::Checking,
+                _ if self.effects.contains(task) => Phase::Effect,
+                _ => Phase::Working,
+            })
+            .collect();
+        if self.position == before {
+            phases.insert(Phase::Starting);
+        }
+        let is_busy = |run: &&RunId| {
+            let mut tasks = self.tasks.values();
+            tasks.any(|(_, known)| known.run == **run && !known.is_ended)
+        };
+        if self.open_runs.iter().any(|run| !is_busy(&run)) {
+            phases.insert(Phase::Between);
+        }
+        phases
+    }
+}
+
 /// The processes that carry the mark of one of these tasks.
 pub(crate) fn alive(tasks: &BTreeSet<String>) -> Vec<u32> {
     let mut alive = Vec::new();

@@ -2,7 +2,7 @@
 //! dead and goes on.
 
 use crate::daemon::{Daemon, Switches};
-use crate::oracle::{self, Seen, judge};
+use crate::oracle::{self, Seen, Watch, judge};
 use crate::person::{Person, While};
 use crate::world::{World, await_that, is_alive, said, sized};
 use api::NewWorkUnit;
@@ -274,28 +274,65 @@ fn f_24_a_stale_owner_with_tasks_under_way_changes_nothing() {
     case.pass(1);
 }
 
+/// The tasks of the first are alive until the second ends them: it has room for more, and waits.
+#[test]
+fn f_24_nothing_begins_before_what_the_other_had_begun_is_gone() {
+    let mut case = Case::open("F-24");
+    let world = World::new(2);
+    let mut person = Person::new(&world);
+    person.wants_large_run("long");
+    let mut first = world.start_well();
+    let busy = |tasks| {
+        let history = store::read_history(&store::Home::at(world.home()), 0).unwrap();
+        oracle::live_tasks(&history) == tasks
+    };
+    assert_eq!(person.live(&mut first, |_| busy(2)), While::Done);
+    case.tried();
+    let mut watch = Watch::default();
+    watch.look(&world);
+    world.set_slots(6);
+    let mut second = taken_over(&world, &first);
+    assert_eq!(person.live(&mut second, |_| busy(6)), While::Done);
+    watch.look(&world);
+    assert!(watch.early.is_empty(), "{:?} began too early", watch.early);
+    case.hit();
+    first.kill();
+    second.kill();
+    judge(&world, &person, "after two owners");
+    case.pass(1);
+}
+
+/// It stopped on its way to move the branch, with nothing else under way. By the time it goes on, the run is done and
+/// the branch has moved on.
 #[test]
 fn f_24_a_stale_owner_moves_no_branch() {
     let mut case = Case::open("F-24");
     let world = World::new(4);
     let mut person = Person::new(&world);
-    person.wants_run("work");
-    // The second move: the first made the branch, and its later place is compared.
+    person.wants_run("change");
     let point = CrashPoint::BeforeBranchMoved.name();
-    let mut first = world.start(&Switches::default().with("PARTITA_STOP_AT", &format!("{point}:2")));
+    let mut first = world.start(&Switches::default().with("PARTITA_STOP_AT", point));
     let stopped = || std::fs::read_to_string(world.path("crashes")).is_ok_and(|log| log.contains(point));
     assert_eq!(person.live(&mut first, |_| stopped()), While::Done);
     case.tried();
     let mut second = taken_over(&world, &first);
     assert_eq!(person.live(&mut second, |person| person.open() == 0), While::Done);
-    let branches = || world.git(&["for-each-ref", "refs/heads", "--format=%(refname) %(objectname)"]);
-    let before = branches();
-    assert_eq!(before.lines().count(), 2, "{before}");
+    let branch = world.git(&["for-each-ref", "refs/heads/partita", "--format=%(refname)"]);
+    let branch = branch.trim();
+    let later = world.git(&[
+        "commit-tree",
+        "-p",
+        branch,
+        "-m",
+        "later",
+        &format!("{branch}^{{tree}}"),
+    ]);
+    world.git(&["update-ref", branch, later.trim()]);
     let went_on = Instant::now();
     first.signal(Signal::CONT);
     judge_stale(&mut first, went_on);
     case.hit();
-    assert_eq!(branches(), before);
+    assert_eq!(world.git(&["rev-parse", branch]), later);
     second.stop();
     judge(&world, &person, "after two owners");
     case.pass(1);

@@ -52,10 +52,7 @@ impl World {
             asked: AtomicU64::new(0),
         };
         std::fs::write(world.effects(), "").unwrap();
-        world.write(
-            "user/.config/partita/config.toml",
-            &format!("agent = \"rehearsal\"\nslots = {slots}\n"),
-        );
+        world.set_slots(slots);
         world.write(
             "user/.config/partita/agents.toml",
             &format!(
@@ -67,6 +64,14 @@ impl World {
         crate::flows::write(&world);
         world.make_repository();
         world
+    }
+
+    /// How many tasks the next daemon may do at once.
+    pub(crate) fn set_slots(&self, slots: u32) {
+        self.write(
+            "user/.config/partita/config.toml",
+            &format!("agent = \"rehearsal\"\nslots = {slots}\n"),
+        );
     }
 
     pub(crate) fn path(&self, below: &str) -> PathBuf {

@@ -109,8 +109,6 @@ super::point::list! {
         ProcessIdentity = "process-identity",
         /// Nothing begins before what earlier lives left is gone.
         RecoveredFirst = "recovered-first",
-        /// A batch is acknowledged after its commit.
-        CommittedFirst = "committed-first",
         /// What breaks is told to whoever waits for it.
         BrokenTold = "broken-told",
         /// A life that ends before it let go of what a run kept leaves that to the next.

@@ -2,6 +2,7 @@
 
 use crate::common::history::START;
 use crate::common::{TestHome, options};
+use cases::Case;
 use rusqlite::Connection;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -49,18 +50,23 @@ async fn nobody_else_may_read_a_home() {
 
 #[tokio::test]
 async fn f_26_a_newer_schema_is_refused_and_left_byte_identical() {
+    let mut case = Case::open("F-26");
     let home = TestHome::new();
     home.filled().await.close().await;
     home.sqlite().execute_batch("PRAGMA user_version = 9999").unwrap();
+    case.tried();
     assert!(matches!(
         refused_untouched(&home),
         OpenError::Newer { found: 9_999, .. }
     ));
+    case.hit();
+    case.pass(1);
 }
 
 /// The version that a crash left in the write-ahead log counts as well.
 #[tokio::test]
 async fn f_26_a_newer_schema_in_the_log_is_refused_and_left_byte_identical() {
+    let mut case = Case::open("F-26");
     let home = TestHome::new();
     home.filled().await.close().await;
     let crashed = home.sqlite();
@@ -76,7 +82,10 @@ async fn f_26_a_newer_schema_in_the_log_is_refused_and_left_byte_identical() {
     drop(crashed);
     kept.iter()
         .for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+    case.tried();
     assert!(matches!(refused_untouched(&home), OpenError::Newer { .. }));
+    case.hit();
+    case.pass(1);
 }
 
 #[test]
