@@ -1,6 +1,6 @@
 //! A run as it goes, for whoever watches: a live line per step on a terminal, a plain line per change elsewhere.
 
-use crate::output::{self, only_colour, Tone, duration, safe_line};
+use crate::output::{self, Tone, duration, only_colour, safe_line};
 use api::{RunDetail, Step, StepStatus};
 use std::collections::BTreeMap;
 use std::io::Write;

@@ -123,7 +123,11 @@ pub(crate) fn key_slug(key: &StepKey) -> String {
 /// What a person may type to say where a run starts. Git decides whether it exists.
 pub(crate) fn checked_revision(wanted: &str) -> Answer<&str> {
     let is_odd = |c: char| c.is_control() || c.is_whitespace();
-    if wanted.is_empty() || wanted.len() > 1_000 || wanted.starts_with(['-', '^']) || wanted.chars().any(is_odd) {
+    if wanted.is_empty()
+        || wanted.len() > 1_000
+        || wanted.starts_with(['-', '^'])
+        || wanted.chars().any(is_odd)
+    {
         // What cannot be there is not there: the one who asked is told so, and nothing broke.
         return Err(WorkspaceError::Missing(format!(
             "`{}` cannot be a branch, tag or commit",

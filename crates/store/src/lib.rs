@@ -30,9 +30,8 @@ pub use backup::Copied;
 pub use error::{BackupError, OpenError, ReadError};
 pub use home::Home;
 pub use read::{
-    AccountView, AttentionView, ChangeView, ManifestStep, Page, PageAsk, ProjectView, Reader,
-    RunDetail, RunFilter, RunStatus, RunView, StatusChange, StepView, TaskView, UnitFilter, UnitView,
-    UsageView,
+    AccountView, AttentionView, ChangeView, ManifestStep, Page, PageAsk, ProjectView, Reader, RunDetail,
+    RunFilter, RunStatus, RunView, StatusChange, StepView, TaskView, UnitFilter, UnitView, UsageView,
 };
 pub use sqlite::{Health, Options, SqliteStore};
 pub use time::{iso, moment};

@@ -47,7 +47,7 @@ fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for (access, word) in [(Access::Read, "a reader"), (Access::Write, "a writer")] {
         let mut pairs = Vec::new();
-        for round in 0..bench.budget.pick(1, 2, 5) {
+        for round in 0..bench.budget.pick(1, 2, 3) {
             let beside = folder.path().join(format!("beside-{word}-{round}"));
             let beside_text = beside.display().to_string();
             let (_, floor) = timed(|| {

@@ -15,7 +15,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) const BWRAP: &str = "[sandbox]\nmode = 'bwrap'\n";
 pub(crate) const LANDLOCK: &str = "[sandbox]\nmode = 'landlock'\ncontainment = 'shim'\n";
-pub(crate) const NOTHING: &str = "[sandbox]\nmode = 'none'\ncontainment = 'shim'\nread_without_sandbox = true\n";
+pub(crate) const NOTHING: &str =
+    "[sandbox]\nmode = 'none'\ncontainment = 'shim'\nread_without_sandbox = true\n";
 /// A process namespace that hides nothing, and Landlock in it.
 const NAMESPACE: &str = "[sandbox]\nmode = 'landlock'\ncontainment = 'bwrap'\n";
 pub(crate) const MODES: [(&str, &str); 2] = [("bwrap", BWRAP), ("shim+landlock", LANDLOCK)];

@@ -137,8 +137,17 @@ async fn f_23_a_stranger_with_the_same_number_is_left_alone() {
         .to_owned();
     let pid = stranger.id();
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let its_own = stat.rsplit(')').next().unwrap().split_whitespace().nth(19).unwrap();
-    for (start_ticks, boot_id) in [(1, boot_id), (its_own.parse().unwrap(), "another boot".to_owned())] {
+    let its_own = stat
+        .rsplit(')')
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .nth(19)
+        .unwrap();
+    for (start_ticks, boot_id) in [
+        (1, boot_id),
+        (its_own.parse().unwrap(), "another boot".to_owned()),
+    ] {
         let process = ProcessIdentity {
             pid,
             start_ticks,

@@ -3,9 +3,9 @@
 use super::{Ask, Client, ClientError, part};
 use crate::{
     Agent, Answer, Attention, AttentionId, Branch, ChatId, Commit, Diff, Flow, GitStatus, Login, LoginAsk,
-    LoginCode, NewProject, NewRun, NewWorkUnit, Page, PageAsk, Port, PortAsk, ProbeAsk, Project, ProjectId, Run,
-    RunDetail, RunFilter, RunStarted, Status, StatusChange, StepOutput, Task, TaskDetail, TaskId, Transcript,
-    UnitStatus, WorkUnit, WorkUnitPatch,
+    LoginCode, NewProject, NewRun, NewWorkUnit, Page, PageAsk, Port, PortAsk, ProbeAsk, Project, ProjectId,
+    Run, RunDetail, RunFilter, RunStarted, Status, StatusChange, StepOutput, Task, TaskDetail, TaskId,
+    Transcript, UnitStatus, WorkUnit, WorkUnitPatch,
 };
 use reqwest::Method;
 use std::fmt::Display;

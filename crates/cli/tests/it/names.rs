@@ -354,7 +354,10 @@ fn a_25_folders_and_starts_that_a_request_names_are_the_owners_or_refused() {
     assert_eq!(tries.position(), before);
     // A link is what it points to: one folder is one project.
     let by_link = tries.ask("POST", "/api/projects", Some(&json!({"path": env.path("link")})));
-    assert_eq!(by_link.status, 409, "the folder is a project already: {by_link:?}");
+    assert_eq!(
+        by_link.status, 409,
+        "the folder is a project already: {by_link:?}"
+    );
     assert_eq!(tries.position(), before);
     tries.case.pass(50);
 }

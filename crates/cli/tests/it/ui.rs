@@ -142,7 +142,10 @@ fn s3_01_ui_makes_a_daemon_and_a_port_and_an_address_that_logs_in_once() {
     let status = env.run(&["status", "--json"]).json();
     assert_eq!(status["port"], json!({ "number": port, "is_open": true }));
     let shown = env.run(&["status"]).ok();
-    assert!(shown.contains(&format!("http://partita.localhost:{port}/")), "{shown}");
+    assert!(
+        shown.contains(&format!("http://partita.localhost:{port}/")),
+        "{shown}"
+    );
 
     let home = env.home();
     let mode = |name: &str| std::fs::metadata(home.join(name)).unwrap().permissions().mode() & 0o777;

@@ -10,7 +10,9 @@ mod workspaces;
 
 pub use agents::{AgentEnd, Agents, BeginError, Begun, OutputCheck, Running, TaskFile, WorkOrder};
 pub use clock::Clock;
-pub use definitions::{Compiled, DefinitionError, Definitions, PromptAsk, Rendered, Setup, UntrustedCommands};
+pub use definitions::{
+    Compiled, DefinitionError, Definitions, PromptAsk, Rendered, Setup, UntrustedCommands,
+};
 pub use store::{
     Answered, Append, Batch, CommitError, Committed, Idempotency, OpenRun, Recorded, Store, StoreError,
 };

@@ -158,7 +158,11 @@ pub fn routes() -> Vec<Route> {
         }));
     }
     // The page is no part of the document, and a route like any other.
-    routes.extend(page::paths().into_iter().map(|path| Route { method: "GET", path }));
+    routes.extend(
+        page::paths()
+            .into_iter()
+            .map(|path| Route { method: "GET", path }),
+    );
     routes.sort();
     routes
 }

@@ -20,7 +20,9 @@ mod work_unit;
 pub(crate) use digest::Row;
 pub(crate) use long::{Blob, Fitted, Spill, fit_text, fit_value, plain_of_blob};
 pub(crate) use value::plain;
-pub(crate) use words::{AccessWord, AttentionWord, ChoiceWord, FailureWord, RoleWord, SizeWord, StepKindWord, Word};
+pub(crate) use words::{
+    AccessWord, AttentionWord, ChoiceWord, FailureWord, RoleWord, SizeWord, StepKindWord, Word,
+};
 
 use crate::blobs::{BlobError, Blobs};
 use domain::{Event, Stream};

@@ -180,7 +180,12 @@ async fn a_repeated_request_is_answered_as_before_for_a_day() {
             .await
             .is_ok()
     );
-    let remembered = store.reader().answered("k".to_owned(), later(0)).await.unwrap().unwrap();
+    let remembered = store
+        .reader()
+        .answered("k".to_owned(), later(0))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(remembered.answer, "fourth");
 }
 

@@ -55,7 +55,10 @@ async fn a_run_is_read_with_its_steps_tasks_and_questions() {
     assert_eq!(detail.run.manifest.len(), 5);
     let accesses = detail.run.manifest.iter().map(|step| step.access.as_deref());
     assert!(accesses.clone().all(|access| access.is_some()));
-    assert!(accesses.clone().any(|access| access == Some("write")), "one of them writes");
+    assert!(
+        accesses.clone().any(|access| access == Some("write")),
+        "one of them writes"
+    );
     assert_eq!(detail.run.usage.cost_micros, Some(8 * 4_000 - 4_000));
     assert_eq!(
         detail.report.as_deref().map(str::len),
