@@ -1,5 +1,9 @@
 //! Every measurement of `cargo xtask bench` yields numbers, with sizes cut to almost nothing. How large they are is
 //! nobody's matter here: no machine of the tests is quiet.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says what it believes, and a note to whoever reads its failure"
+)]
 
 use bench::{ALL, Bench, Budget, Scale};
 use std::path::Path;
