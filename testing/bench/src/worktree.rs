@@ -31,7 +31,7 @@ impl Confined for Nothing {
 }
 
 fn run(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
-    let files = bench.budget.pick(20, 5_000, 5_000);
+    let files = bench.budget.pick(20, 2_000, 5_000);
     let folder = tempfile::tempdir_in(&bench.scratch)?;
     let path = folder.path().join("project");
     make(&path, files)?;
