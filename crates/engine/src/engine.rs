@@ -8,7 +8,10 @@ use crate::shared::{Ports, Shared};
 use crate::start::{self, StartRun};
 use crate::wakes;
 use crate::{EngineError, Health};
-use domain::{Board, BoardInput, Event, Input, Moment, Name, NewUnit, Run, RunId, Stream, UnitId, UnitInput};
+use domain::{
+    Board, BoardInput, Event, Input, Moment, Name, NewUnit, Run, RunId, RunInput, Stream, UnitId, UnitInput,
+};
+use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -108,6 +111,15 @@ impl Engine {
             shared.send(run, keeper::Message::LetGo);
         }
         Ok(Self { shared })
+    }
+
+    /// Whether a run could start in a folder that is no project yet, as far as its definition, its input and its agents
+    /// say. Nothing is kept.
+    ///
+    /// # Errors
+    /// As [`Engine::start_run`] would refuse it.
+    pub async fn check_run(&self, folder: &Path, flow: &Name, input: RunInput) -> Result<(), EngineError> {
+        start::check(&self.shared, folder, flow, input).await.map(drop)
     }
 
     /// Starts a run.

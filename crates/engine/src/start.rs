@@ -2,7 +2,7 @@
 //! first is decided. Storing it is the caller's.
 
 use crate::EngineError;
-use crate::ports::Base;
+use crate::ports::{Base, Compiled};
 use crate::secrets;
 use crate::shared::Shared;
 use domain::{
@@ -10,7 +10,7 @@ use domain::{
     begin,
 };
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A run as a person, or a claim, asks for it.
@@ -28,14 +28,18 @@ pub struct StartRun {
     pub unit: Option<UnitId>,
 }
 
-/// What the first batch of a run holds.
-pub(crate) async fn prepare(shared: &Arc<Shared>, ask: StartRun) -> Result<Vec<RunEvent>, EngineError> {
+/// What can be said of a run before anything of it is made: its definition, its input, its agents.
+pub(crate) async fn check(
+    shared: &Arc<Shared>,
+    folder: &Path,
+    flow: &Name,
+    input: RunInput,
+) -> Result<(Compiled, RunInput), EngineError> {
     let ports = &shared.ports;
-    let path = project_path(shared, ask.project)?;
-    let mut input = secrets::of_run(ports.transcripts.as_ref(), ask.input);
+    let mut input = secrets::of_run(ports.transcripts.as_ref(), input);
     let compiled = ports
         .definitions
-        .compile(Some(&path), ask.flow.as_str(), input.size, input.fast)?;
+        .compile(Some(folder), flow.as_str(), input.size, input.fast)?;
     ports.definitions.check_input(&compiled.flow, &mut input)?;
     let agents = compiled
         .plan
@@ -53,6 +57,14 @@ pub(crate) async fn prepare(shared: &Arc<Shared>, ask: StartRun) -> Result<Vec<R
     for (agent, access) in agents.collect::<BTreeSet<_>>() {
         ports.agents.ready(&agent, access).await?;
     }
+    Ok((compiled, input))
+}
+
+/// What the first batch of a run holds.
+pub(crate) async fn prepare(shared: &Arc<Shared>, ask: StartRun) -> Result<Vec<RunEvent>, EngineError> {
+    let ports = &shared.ports;
+    let path = project_path(shared, ask.project)?;
+    let (compiled, input) = check(shared, &path, &ask.flow, ask.input).await?;
     let base = find_base(shared, path, ask.run, &input, &compiled.plan).await?;
     ports.store.put_blob(compiled.bundle).await?;
     let untrusted = compiled

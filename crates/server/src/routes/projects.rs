@@ -100,16 +100,15 @@ pub(super) fn unknown(id: ProjectId, what: &str) -> Refused {
 }
 
 /// The project of a folder, which becomes one when it is none yet.
-pub(super) async fn of_folder(app: &App, path: &str, what: &str) -> Answer<domain::ProjectId> {
-    let folder = resolve(path, what, "/project_path").await?;
-    let path = text_of(&folder, what)?;
+pub(super) async fn of_folder(app: &App, folder: &Path, what: &str) -> Answer<domain::ProjectId> {
+    let path = text_of(folder, what)?;
     if let Some(id) = find(app, &path) {
         return Ok(id);
     }
     let id = domain::ProjectId::from_bits(app.id());
     let input = BoardInput::AddProject {
         project: id,
-        name: name_of(&folder),
+        name: name_of(folder),
         path: path.clone(),
     };
     match app.parts.engine.change_board(input, None).await {
@@ -118,6 +117,11 @@ pub(super) async fn of_folder(app: &App, path: &str, what: &str) -> Answer<domai
         Err(EngineError::Refused(domain::Refusal::ProjectKnown(_))) => Ok(find(app, &path).unwrap_or(id)),
         Err(error) => Err(engine_says(what)(error)),
     }
+}
+
+/// The project of a folder, where it is one.
+pub(super) fn known(app: &App, folder: &Path) -> Option<domain::ProjectId> {
+    find(app, folder.to_str()?)
 }
 
 fn find(app: &App, path: &str) -> Option<domain::ProjectId> {

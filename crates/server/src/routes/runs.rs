@@ -1,6 +1,6 @@
 //! Runs: started, listed, shown, stopped.
 
-use super::projects::{folder, of_folder, unknown as unknown_project};
+use super::projects::{folder, known, of_folder, resolve};
 use super::shown::{self, unshown};
 use super::unsaid::Said;
 use super::wish::Wish;
@@ -14,6 +14,7 @@ use axum::response::IntoResponse;
 use domain::{Input, Name, RunId, RunInput};
 use engine::{Engine, EngineError, StartRun};
 use serde::Deserialize;
+use std::path::Path;
 use utoipa::IntoParams;
 
 #[derive(Deserialize, IntoParams)]
@@ -67,24 +68,27 @@ pub(super) async fn start(
     Json(new): Json<NewRun>,
 ) -> Answer<impl IntoResponse> {
     let what = format!("cannot run the flow `{}`", new.flow);
-    let project = match (new.project_id, &new.project_path) {
-        (Some(id), None) => folder(&app, id, &what)
-            .map(|_| show::id(id))
-            .map_err(|_| unknown_project(id, &what))?,
-        (None, Some(path)) => of_folder(&app, path, &what).await?,
+    let folder = match (new.project_id, &new.project_path) {
+        (Some(id), None) => folder(&app, id, &what)?,
+        (None, Some(path)) => resolve(path, &what, "/project_path").await?,
         (None, None) | (Some(_), Some(_)) => {
             let because = "one of `project_id` and `project_path` is needed";
             let problem = Problem::new(422, "wrong_body", "the body is not what the route takes", what);
             return Err(problem.because(because).at("/project_id", because).into());
         }
     };
-    let input = input(&app, new.input, project, &what).await?;
+    let flow = Name::from(new.flow);
+    let input = input(&app, new.input, &folder, &what).await?;
+    let project = match new.project_id {
+        Some(id) => show::id(id),
+        None => project_for(&app, &folder, (&flow, &input), &what).await?,
+    };
     let run = RunId::from_bits(app.id());
     let agent = input.agent.to_string();
     let ask = StartRun {
         run,
         project,
-        flow: Name::from(new.flow),
+        flow,
         input,
         unit: None,
     };
@@ -103,18 +107,32 @@ pub(super) async fn start(
     Ok((StatusCode::CREATED, [(header::LOCATION, place)], Json(started)))
 }
 
-async fn input(app: &App, input: NewRunInput, project: domain::ProjectId, what: &str) -> Answer<RunInput> {
+/// The project of a folder. A run that is refused makes no project of it.
+async fn project_for(
+    app: &App,
+    folder: &Path,
+    (flow, input): (&Name, &RunInput),
+    what: &str,
+) -> Answer<domain::ProjectId> {
+    if let Some(known) = known(app, folder) {
+        return Ok(known);
+    }
+    let checked = app.parts.engine.check_run(folder, flow, input.clone()).await;
+    checked.map_err(engine_says(what.to_owned()))?;
+    of_folder(app, folder, what).await
+}
+
+async fn input(app: &App, input: NewRunInput, folder: &Path, what: &str) -> Answer<RunInput> {
     let said = Said {
         agent: input.agent,
         model: input.model,
         size: input.size.map(show::size_of),
     };
-    let said = said.or_of_project(app, project, what)?;
+    let said = said.or_of_project(folder, what)?;
     let agent = match said.agent {
         Some(agent) => agent,
         None => {
-            let folder = folder(app, show::id(project), what)?;
-            let chosen = app.parts.fleet.default_agent(folder).await;
+            let chosen = app.parts.fleet.default_agent(folder.to_owned()).await;
             chosen.map_err(|none| {
                 Problem::new(
                     422,

@@ -1,11 +1,9 @@
 //! What nobody said when something was asked for: what the project's own file says then.
 
-use super::projects::folder;
-use crate::App;
 use crate::reply::{Answer, engine_says};
-use crate::show;
-use domain::{ProjectId, Size};
+use domain::Size;
 use flows::Project;
+use std::path::Path;
 
 /// What of an ask may be left unsaid.
 #[derive(Clone, Debug, Default)]
@@ -17,10 +15,8 @@ pub(super) struct Said {
 
 impl Said {
     /// Fills in what the project says. A model is one of an agent: where another agent was named, it is not taken.
-    pub(super) fn or_of_project(self, app: &App, project: ProjectId, what: &str) -> Answer<Self> {
-        let folder = folder(app, show::id(project), what)?;
-        let of_project =
-            Project::read(&folder).map_err(|error| engine_says(what.to_owned())(error.into()))?;
+    pub(super) fn or_of_project(self, folder: &Path, what: &str) -> Answer<Self> {
+        let of_project = Project::read(folder).map_err(|error| engine_says(what.to_owned())(error.into()))?;
         let is_its_agent = self.agent.is_none() || self.agent == of_project.agent;
         Ok(Self {
             agent: self.agent.or(of_project.agent),

@@ -1,5 +1,6 @@
 //! Work units.
 
+use super::projects;
 use super::shown;
 use super::unsaid::Said;
 use crate::App;
@@ -111,7 +112,7 @@ fn with_what_the_project_says(
         model: order.model.take(),
         size,
     };
-    let said = said.or_of_project(app, project, what)?;
+    let said = said.or_of_project(&projects::folder(app, show::id(project), what)?, what)?;
     order.agent = said.agent.map(Name::from);
     order.model = said.model;
     order.size = said.size.unwrap_or_default();

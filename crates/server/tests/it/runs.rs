@@ -71,7 +71,6 @@ async fn a_run_is_started_in_a_folder_that_becomes_a_project() {
 async fn a_run_that_cannot_be_is_refused_and_nothing_is_there() {
     let world = World::new().await;
     let path = world.project();
-    world.post("/api/projects", json!({"path": path})).await;
     write(
         &path,
         ".partita/flows/broken.toml",
