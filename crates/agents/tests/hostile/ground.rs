@@ -49,18 +49,30 @@ const SESSION: [&str; 6] = [
     "docker.sock",
 ];
 
-/// Where tests have their grounds. Not below `/tmp`, which is private inside the sandbox and would hide what should be
-/// seen to be hidden.
+/// Where tests have their grounds.
 pub(crate) fn base() -> PathBuf {
-    let base = std::env::var("PARTITA_TEST_GROUND").unwrap_or(env!("CARGO_TARGET_TMPDIR").to_owned());
-    // The name of a socket has a hundred bytes, and some are needed below.
-    let base = PathBuf::from(if base.len() > 55 {
-        "/var/tmp".to_owned()
-    } else {
-        base
-    });
-    std::fs::create_dir_all(&base).unwrap();
-    base
+    match std::env::var("PARTITA_TEST_GROUND") {
+        Ok(given) => PathBuf::from(given),
+        Err(_) => land(|_| true),
+    }
+}
+
+/// The build's own folder, or another one where that will not do. Not below `/tmp` or `/var/tmp`, which are private inside
+/// the sandbox and would hide what should be seen to be hidden; and short, for the name of a socket has a hundred bytes
+/// and some are needed below.
+pub(crate) fn land(will_do: impl Fn(&Path) -> bool) -> PathBuf {
+    let own = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    std::fs::create_dir_all(own).unwrap();
+    let others = ["/srv", "/opt", "/var/lib"].map(Path::new);
+    let is_private = |folder: &Path| folder.starts_with("/tmp") || folder.starts_with("/var/tmp");
+    let is_short = |folder: &Path| folder.as_os_str().len() <= 50;
+    let mut candidates = [own].into_iter().chain(others);
+    candidates
+        .find(|folder| {
+            is_short(folder) && !is_private(folder) && will_do(folder) && tempfile::tempdir_in(folder).is_ok()
+        })
+        .map(Path::to_owned)
+        .expect("a folder for these tests: put the checkout, or CARGO_TARGET_DIR, outside of /tmp")
 }
 
 /// Somebody who listens.
