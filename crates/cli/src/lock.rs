@@ -5,10 +5,13 @@ use crate::error::{CliError, Explain, Result};
 use crate::exit::Exit;
 use crate::home::Home;
 use engine::faults::{Control, is_off};
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// The right to be the daemon of a home. Freed with the process, whatever ends it.
 #[derive(Debug)]
@@ -30,11 +33,13 @@ impl Lock {
     /// Takes the home, or says who has it.
     pub(crate) fn take(home: &Home) -> Result<Self> {
         let path = home.pid_file();
+        let until = Instant::now() + PASSES_WITHIN;
         loop {
             let file = open(&path)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) if is_off(Control::HomeLocked) => {}
+                Err(TryLockError::WouldBlock) if is_passing(&file, until) => continue,
                 Err(TryLockError::WouldBlock) => return Err(taken(home, read_pid(&file))),
                 Err(TryLockError::Error(error)) => {
                     return Err(error).explain(format!("cannot lock {}", path.display()));
@@ -78,16 +83,39 @@ impl Lock {
 /// Who holds the home right now.
 pub(crate) fn holder(home: &Home) -> Result<Holder> {
     let path = home.pid_file();
-    let file = match OpenOptions::new().read(true).open(&path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Holder::Nobody),
-        Err(error) => return Err(error).explain(format!("cannot read {}", path.display())),
-    };
-    match file.try_lock_shared() {
-        Ok(()) => Ok(Holder::Nobody),
-        Err(TryLockError::WouldBlock) => Ok(Holder::Daemon(read_pid(&file))),
-        Err(TryLockError::Error(error)) => Err(error).explain(format!("cannot look at {}", path.display())),
+    let until = Instant::now() + PASSES_WITHIN;
+    loop {
+        let file = match OpenOptions::new().read(true).open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Holder::Nobody),
+            Err(error) => return Err(error).explain(format!("cannot read {}", path.display())),
+        };
+        return match file.try_lock_shared() {
+            Ok(()) => Ok(Holder::Nobody),
+            Err(TryLockError::WouldBlock) if is_passing(&file, until) => continue,
+            Err(TryLockError::WouldBlock) => Ok(Holder::Daemon(read_pid(&file))),
+            Err(TryLockError::Error(error)) => {
+                Err(error).explain(format!("cannot look at {}", path.display()))
+            }
+        };
     }
+}
+
+/// How long a lock may outlive its holder.
+const PASSES_WITHIN: Duration = Duration::from_secs(5);
+/// How often a lock without a holder is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// Whether a lock is about to be free: its holder is gone. What the holder was just starting as it was killed has the
+/// lock until it becomes another program. Waits a moment.
+fn is_passing(file: &File, until: Instant) -> bool {
+    let holder = read_pid(file).and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
+    let is_gone = holder.is_some_and(|pid| test_kill_process(pid) == Err(Errno::SRCH));
+    if !is_gone || Instant::now() >= until || is_off(Control::LockPasses) {
+        return false;
+    }
+    std::thread::park_timeout(LOOK_EVERY);
+    true
 }
 
 fn open(path: &PathBuf) -> Result<File> {
@@ -159,5 +187,35 @@ mod tests {
         std::fs::write(home.pid_file(), format!("{}\n", std::process::id())).unwrap();
         assert_eq!(holder(&home).unwrap(), Holder::Nobody);
         assert!(Lock::take(&home).is_ok());
+    }
+
+    /// As after a kill in the moment in which the daemon started a process: that one has the lock, until it becomes
+    /// another program.
+    #[test]
+    fn f_22_a_lock_whose_holder_is_dead_is_waited_for() {
+        let mut case = cases::Case::open("F-22");
+        let temp = tempfile::tempdir().unwrap();
+        let home = home(&temp);
+        let mut dead = std::process::Command::new("true").spawn().unwrap();
+        dead.wait().unwrap();
+        std::fs::write(home.pid_file(), format!("{}\n", dead.id())).unwrap();
+        let heir = open(&home.pid_file()).unwrap();
+        heir.try_lock().unwrap();
+        case.tried();
+        let (waits, waited) = std::sync::mpsc::channel();
+        let taker = std::thread::spawn(move || {
+            waits.send(()).unwrap();
+            Lock::take(&home).map(|_lock| ())
+        });
+        waited.recv().unwrap();
+        // Long enough for one that does not wait to be refused; one that waits may take as long as it likes.
+        let seen = Instant::now();
+        while !taker.is_finished() && seen.elapsed() < Duration::from_millis(300) {
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+        drop(heir);
+        assert!(taker.join().unwrap().is_ok());
+        case.hit();
+        case.pass(1);
     }
 }

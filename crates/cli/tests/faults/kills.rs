@@ -46,7 +46,12 @@ fn kill_at_random(seed: u64, kills: u64, want: fn(&mut Person<'_>)) -> (Vec<Dura
             live_a_while(&mut daemon, &mut person, &mut dice, want);
             ready.push(daemon.ready_after());
         }
-        assert!(daemon.was_killed(), "{what}: it died by itself\n{}", world.log());
+        let (status, _) = daemon.end(crate::world::PATIENCE);
+        assert!(
+            daemon.was_killed(),
+            "{what}: it died by itself: {status}\n{}",
+            world.log()
+        );
         deaths += 1;
         watch.look(&world);
         assert!(
@@ -77,7 +82,7 @@ fn kill_at_random(seed: u64, kills: u64, want: fn(&mut Person<'_>)) -> (Vec<Dura
 }
 
 fn live_a_while(daemon: &mut Daemon, person: &mut Person<'_>, dice: &mut Dice, want: fn(&mut Person<'_>)) {
-    assert!(daemon.is_ready(), "it starts after every death");
+    assert!(daemon.is_ready(), "it starts after every death: {}", daemon.word());
     daemon.kill_after(Duration::from_millis(dice.below(LIFE_MS_MAX)));
     let outcome = person.live(daemon, |person| {
         want(person);

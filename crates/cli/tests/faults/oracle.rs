@@ -155,6 +155,13 @@ impl Watch {
     }
 }
 
+/// How many tasks the history takes for live; of a dead daemon, those that the next has to bury.
+pub(crate) fn unburied(world: &World) -> usize {
+    let mut watch = Watch::default();
+    watch.look(world);
+    watch.live()
+}
+
 /// The processes that carry the mark of one of these tasks.
 pub(crate) fn alive(tasks: &BTreeSet<String>) -> Vec<u32> {
     let mut alive = Vec::new();

@@ -2,7 +2,7 @@
 //! the way.
 
 use crate::daemon::Switches;
-use crate::oracle::{Watch, judge, live_tasks};
+use crate::oracle::{judge, live_tasks, unburied};
 use crate::person::{Person, While};
 use crate::points::STARTING;
 use crate::world::{World, is_soak};
@@ -80,13 +80,6 @@ fn rows(world: &World, person: &Person<'_>) -> Vec<String> {
         rows.extend(text.lines().map(str::to_owned));
     }
     rows
-}
-
-/// How many tasks of earlier lives the history still takes for live.
-fn unburied(world: &World) -> usize {
-    let mut watch = Watch::default();
-    watch.look(world);
-    watch.live()
 }
 
 /// Dies at each of these, one after the other, then recovers and finishes. How often it died.

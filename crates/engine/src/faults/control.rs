@@ -101,6 +101,8 @@ super::point::list! {
         PrivateFiles = "private-files",
         /// One daemon per home: the lock decides.
         HomeLocked = "home-locked",
+        /// A lock whose holder is dead is waited for.
+        LockPasses = "lock-passes",
         /// A daemon removes lock and socket only while they are its own.
         OwnRemoved = "own-removed",
         /// What a younger daemon has taken is written no more.
