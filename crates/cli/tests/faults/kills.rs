@@ -82,7 +82,11 @@ fn kill_at_random(seed: u64, kills: u64, want: fn(&mut Person<'_>)) -> (Vec<Dura
 }
 
 fn live_a_while(daemon: &mut Daemon, person: &mut Person<'_>, dice: &mut Dice, want: fn(&mut Person<'_>)) {
-    assert!(daemon.is_ready(), "it starts after every death: {}", daemon.word());
+    assert!(
+        daemon.is_ready(),
+        "it starts after every death: {}",
+        daemon.word()
+    );
     daemon.kill_after(Duration::from_millis(dice.below(LIFE_MS_MAX)));
     let outcome = person.live(daemon, |person| {
         want(person);

@@ -3,7 +3,7 @@
 use crate::daemon::Switches;
 use crate::oracle::{judge, judge_leftovers, judge_processes, unburied};
 use crate::person::{Person, While};
-use crate::world::{World, sized};
+use crate::world::{World, await_that, sized};
 use cases::Case;
 use engine::faults::CrashPoint;
 use rustix::process::Signal;
@@ -112,6 +112,9 @@ pub(crate) fn end(world: &World, person: &mut Person<'_>) {
         person.live(&mut daemon, |person| person.open() == 0 && person.wishes() == 0),
         While::Done
     );
+    // What steps kept is let go of with their runs, whichever life ended those.
+    let kept = || std::fs::read_dir(world.home().join("homes")).map_or(0, Iterator::count);
+    await_that(|| kept() == 0, "no home of any step is left");
     daemon.stop();
     let seen = judge(world, person, "at the end");
     judge_processes(&seen);
