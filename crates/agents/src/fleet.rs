@@ -12,6 +12,7 @@ use crate::install::Whereabouts;
 use crate::prepare::prepare;
 use crate::process::end_leftover;
 use crate::sandbox::{InForce, Policy, Program, probe};
+use crate::scratch::{self, Purpose};
 use crate::spawner::Spawner;
 use domain::{Access, Name, Network, ProcessIdentity, RunId, TaskId};
 use engine::faults::{Control, is_off};
@@ -113,10 +114,9 @@ impl Fleet {
     /// Makes the agents: starts the spawner, then tries which sandbox holds.
     pub async fn new(config: FleetConfig) -> Result<Self, FleetError> {
         let spawner = Spawner::new(config.program.clone())?;
-        let scratch = config
-            .home
-            .join("homes")
-            .join(format!("probe-{}", std::process::id()));
+        let homes = config.home.join("homes");
+        scratch::remove_abandoned(&homes);
+        let scratch = scratch::fresh(&homes, Purpose::Probe);
         crate::account::private_folder(&scratch)?;
         let probed = probe(&spawner, &scratch, &config.catalog.sandbox).await;
         home::remove(&scratch);
@@ -149,10 +149,7 @@ impl Fleet {
 
     /// Runs a program inside the sandbox to its end: the daemon's own work on files that an agent touched.
     pub async fn confined(&self, wanted: Confined) -> io::Result<Ended> {
-        let serial = crate::serial();
-        let scratch = self
-            .homes()
-            .join(format!("confined-{}-{serial}", std::process::id()));
+        let scratch = scratch::fresh(&self.homes(), Purpose::Confined);
         let temporary = scratch.join("tmp");
         crate::account::private_folder(&temporary)?;
         crate::account::private_folder(&scratch.join("tmp.empty"))?;

@@ -19,6 +19,7 @@ mod probe;
 mod process;
 pub mod rehearsal;
 mod sandbox;
+mod scratch;
 mod shim;
 mod spawner;
 

@@ -3,7 +3,7 @@
 use crate::daemon::Switches;
 use crate::oracle::{judge, judge_leftovers, judge_processes, unburied};
 use crate::person::{Person, While};
-use crate::world::{World, await_that, sized};
+use crate::world::{PATIENCE, World, sized};
 use cases::Case;
 use engine::faults::CrashPoint;
 use rustix::process::Signal;
@@ -113,8 +113,22 @@ pub(crate) fn end(world: &World, person: &mut Person<'_>) {
         While::Done
     );
     // What steps kept is let go of with their runs, whichever life ended those.
-    let kept = || std::fs::read_dir(world.home().join("homes")).map_or(0, Iterator::count);
-    await_that(|| kept() == 0, "no home of any step is left");
+    let homes = world.home().join("homes");
+    let kept = || -> Vec<_> {
+        let entries = std::fs::read_dir(&homes).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name()).collect()
+    };
+    let mut left = kept();
+    let until = std::time::Instant::now() + PATIENCE;
+    while !left.is_empty() {
+        assert!(
+            std::time::Instant::now() < until,
+            "no home of any step is left, but {left:?}\n{}",
+            world.log()
+        );
+        std::thread::park_timeout(std::time::Duration::from_millis(5));
+        left = kept();
+    }
     daemon.stop();
     let seen = judge(world, person, "at the end");
     judge_processes(&seen);
