@@ -2,7 +2,7 @@
 
 use crate::common::*;
 use cases::Case;
-use domain::{Ending, FailureClass};
+use domain::{Access, Ending, FailureClass};
 use engine::ports::{Agents, EntryKind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -207,7 +207,10 @@ async fn f_36_an_agent_that_reads_nothing_ends_at_its_limit_and_hinders_nobody()
         // Others come and go meanwhile.
         let mut others = 0;
         while !running.is_finished() {
-            let end = world.run(world.command("echo other")).await;
+            // They only read: two that write have no place in common, and what protects one would be taken from the other.
+            let mut other = world.command("echo other");
+            other.access = Access::Read;
+            let end = world.run(other).await;
             assert_eq!(said(&end), "other", "{script}");
             others += 1;
         }
