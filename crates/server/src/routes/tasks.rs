@@ -71,6 +71,11 @@ pub(super) async fn transcript(
 ) -> Answer<Json<Transcript>> {
     // Asked before the transcript is read: what ended by now has said everything.
     let task = read(&app, id, &format!("cannot show the transcript of the task {id}")).await?;
+    let is_over = !matches!(task.state, TaskState::Starting | TaskState::Running);
+    if is_over {
+        // Said is not yet written.
+        app.parts.transcripts.settled().await;
+    }
     let limit = ask.limit.unwrap_or(ENTRIES_USUAL).clamp(1, 1_000);
     let page = app
         .parts
@@ -78,7 +83,6 @@ pub(super) async fn transcript(
         .read(show::id(id), ask.after.unwrap_or(0), limit)
         .await;
     let page = page.map_err(read_fails("read a transcript"))?;
-    let is_over = !matches!(task.state, TaskState::Starting | TaskState::Running);
     Ok(Json(Transcript {
         is_whole: is_over && page.entries.len() < limit,
         entries: page.entries.iter().map(show::transcript_entry).collect(),

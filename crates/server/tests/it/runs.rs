@@ -195,6 +195,34 @@ async fn what_failed_is_done_again_or_skipped() {
 }
 
 #[tokio::test]
+async fn a_transcript_is_whole_only_when_all_of_it_is_written() {
+    let world = World::new().await;
+    let pen = world.hold_pen().await;
+    let run = world.run("try", "quick").await;
+    let detail = world.until_status(&run, "completed").await;
+    let path = format!(
+        "/api/tasks/{}/transcript",
+        detail["steps"][0]["task_id"].as_str().unwrap()
+    );
+    let mut asked = std::pin::pin!(world.get(&path));
+    // Whoever does not wait for the writer answers while others are answered.
+    for _ in 0..50 {
+        tokio::select! {
+            biased;
+            answer = &mut asked => panic!("answered before it was written: {answer:?}"),
+            _ = world.get("/api/status") => {}
+        }
+    }
+    drop(pen);
+    let whole = asked.await.json();
+    assert_eq!(whole["is_whole"], true);
+    assert_eq!(
+        whole["entries"].as_array().unwrap().last().unwrap()["kind"],
+        "message_end"
+    );
+}
+
+#[tokio::test]
 async fn a_task_shows_what_it_was_told_and_what_it_said() {
     let world = World::new().await;
     let run = world.run("try", "quick").await;

@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::response::Response;
 use domain::Moment;
-use engine::ports::{Clock, Entry, EntryKind, Store, Transcripts as _};
+use engine::ports::{Clock, Entry, EntryKind, Later, Store, Transcripts as _};
 use engine::testkit::{FakeClock, FakeWorkspaces, Git, Life};
 use engine::{Config, Engine, Ports};
 use serde_json::{Value as Json, json};
@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use store::{Home, Options, SqliteStore, TranscriptFiles, TranscriptLimits};
 use tempfile::TempDir;
-use tokio::sync::watch;
+use tokio::sync::{OwnedMutexGuard, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -90,10 +90,26 @@ pub(crate) struct World {
 #[derive(Clone)]
 struct Beside {
     transcripts: Arc<TranscriptFiles>,
+    pen: Pen,
     library: Arc<flows::Library>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Fn() -> u128 + Send + Sync>,
     home: PathBuf,
+}
+
+/// What transcripts are written with: while a test holds it, nothing is.
+#[derive(Clone, Default)]
+struct Pen(Arc<tokio::sync::Mutex<()>>);
+
+impl Clock for Pen {
+    fn now(&self) -> Moment {
+        let _held = self.0.blocking_lock();
+        Moment::from_ms(1_700_000_000_000)
+    }
+
+    fn sleep_until(&self, _until: Moment) -> Later<'static, ()> {
+        Box::pin(std::future::pending())
+    }
 }
 
 /// An answer, read.
@@ -162,6 +178,11 @@ impl World {
         self.beside.transcripts.append(entry);
     }
 
+    /// Nothing is written into a transcript while this lives.
+    pub(crate) async fn hold_pen(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.beside.pen.0).lock_owned().await
+    }
+
     pub(crate) async fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("partita-").tempdir().unwrap();
         let project = folder.path().join("project");
@@ -177,9 +198,9 @@ impl World {
         let clock: Arc<dyn Clock> = Arc::new(FakeClock::at(now));
         let home = Home::at(folder.path().join("home"));
         let store = Arc::new(SqliteStore::open(&home, &Options { ballast_bytes: 0 }, now).unwrap());
-        let transcripts =
-            TranscriptFiles::open(&home, TranscriptLimits::default(), Arc::clone(&clock)).unwrap();
-        let transcripts = Arc::new(transcripts);
+        let pen = Pen::default();
+        let limits = TranscriptLimits::default();
+        let transcripts = Arc::new(TranscriptFiles::open(&home, limits, Arc::new(pen.clone())).unwrap());
         let library = Arc::new(flows::Library::new());
         let (gate, opened) = watch::channel(false);
         static LAST: AtomicU64 = AtomicU64::new(0);
@@ -204,6 +225,7 @@ impl World {
         let engine = Engine::open(ports, Config::default()).await.unwrap();
         let beside = Beside {
             transcripts,
+            pen,
             library,
             clock,
             ids,
@@ -238,6 +260,7 @@ impl World {
             clock,
             ids,
             home,
+            pen: _,
         } = beside.clone();
         let parts = Parts {
             engine: engine.clone(),
