@@ -32,7 +32,9 @@ test("the screens are pictured", async () => {
           location.hash = hash;
         }, hash);
         await ready(page);
-        await page.screenshot({ path: join(OUT, `${name}-${size}-${colorScheme}.png`), fullPage: true });
+        await whole(page, viewport);
+        await page.screenshot({ path: join(OUT, `${name}-${size}-${colorScheme}.png`) });
+        await page.setViewportSize(viewport);
       }
       expect(deeds).toEqual({ foreign: [], wrong: [] });
       if (viewport === DESKTOP && colorScheme === "light") await picture(page, names.live);
@@ -40,6 +42,12 @@ test("the screens are pictured", async () => {
     }
   }
 });
+
+/** A window as high as the page: what is fixed at its foot lies over nothing. */
+async function whole(page: Page, { width, height }: { width: number; height: number }) {
+  const needed = await page.evaluate(() => document.documentElement.scrollHeight);
+  await page.setViewportSize({ width, height: Math.max(needed, height) });
+}
 
 /** The one that the README shows. */
 async function picture(page: Page, run: string) {
