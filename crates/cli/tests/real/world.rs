@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 /// How long a run may take. Codex tells its resets to the minute.
-const PATIENCE: Duration = Duration::from_secs(100);
+const PATIENCE: Duration = Duration::from_secs(200);
 
 pub(crate) const BROKEN: &str = "#!/bin/sh\necho $(($1 - $2))\n";
 pub(crate) const MENDED: &str = "#!/bin/sh\necho $(($1 + $2))\n";
@@ -23,6 +23,8 @@ pub(crate) struct Agent {
     key: &'static str,
     /// A model that it takes.
     pub(crate) model: &'static str,
+    /// A model that it takes where no endpoint is chosen for it, and the host that it then asks.
+    pub(crate) provider: (&'static str, &'static str),
     /// Its own tool for writing a file, the name of that tool's path, its shell: called even where they are not on
     /// offer. Codex always offers its own.
     tools: Option<[&'static str; 3]>,
@@ -34,6 +36,7 @@ pub(crate) const CLAUDE: Agent = Agent {
     name: "claude",
     key: "ANTHROPIC_API_KEY",
     model: "scripted-1",
+    provider: ("sonnet", "api.anthropic.com"),
     tools: Some(["Write", "file_path", "Bash"]),
     hides_refusals: false,
 };
@@ -41,6 +44,7 @@ pub(crate) const CODEX: Agent = Agent {
     name: "codex",
     key: "CODEX_API_KEY",
     model: "scripted-1",
+    provider: ("gpt-5", "api.openai.com"),
     tools: None,
     hides_refusals: false,
 };
@@ -48,6 +52,7 @@ pub(crate) const QWEN: Agent = Agent {
     name: "qwen",
     key: "OPENAI_API_KEY",
     model: "scripted-1",
+    provider: ("gpt-5", "api.openai.com"),
     tools: Some(["write_file", "file_path", "run_shell_command"]),
     hides_refusals: false,
 };
@@ -56,6 +61,7 @@ pub(crate) const GEMINI: Agent = Agent {
     key: "GEMINI_API_KEY",
     // It knows its models by name.
     model: "gemini-2.5-pro",
+    provider: ("gemini-2.5-pro", "generativelanguage.googleapis.com"),
     tools: Some(["write_file", "file_path", "run_shell_command"]),
     hides_refusals: true,
 };
@@ -63,6 +69,7 @@ pub(crate) const OPENCODE: Agent = Agent {
     name: "opencode",
     key: "OPENAI_API_KEY",
     model: "scripted-1",
+    provider: ("openai/gpt-5", "api.openai.com"),
     tools: Some(["write", "filePath", "bash"]),
     hides_refusals: false,
 };
