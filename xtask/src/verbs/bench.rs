@@ -56,6 +56,6 @@ fn run(root: &Path, words: &[String]) -> anyhow::Result<Ended> {
 }
 
 /// Where cargo builds, unless a configuration file says otherwise.
-fn target(root: &Path) -> PathBuf {
+pub(super) fn target(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder))
 }

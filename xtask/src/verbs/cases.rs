@@ -75,7 +75,7 @@ fn run(root: &Path, words: &[String]) -> anyhow::Result<Ended> {
 
 /// Runs every test of a case; what they recorded, and the runner's exit code.
 fn run_tests(root: &Path) -> anyhow::Result<(String, u8)> {
-    let record = root.join("target").join(format!("cases.{}", std::process::id()));
+    let record = super::bench::target(root).join(format!("cases.{}", std::process::id()));
     let status = Command::new("cargo")
         .args(["nextest", "run", "--workspace", "--filterset", TESTS])
         .env("PARTITA_CASES", &record)

@@ -24,9 +24,11 @@ fn run(root: &Path, words: &[String]) -> anyhow::Result<Ended> {
         [chosen] => format!("({TESTS}) & ({chosen})"),
         _ => anyhow::bail!("wants one filter of nextest's at most, as `test(f_01)`"),
     };
-    let record = root.join("target").join(format!("soak.{}", std::process::id()));
+    let record = super::bench::target(root).join(format!("soak.{}", std::process::id()));
     let status = Command::new("cargo")
         .args(["nextest", "run", "--workspace", "--profile", "soak"])
+        // Each is to have the machine to itself: they measure, and a night is long.
+        .args(["--test-threads", "1"])
         .args(["--filterset", &filter])
         .env("PARTITA_SOAK", "1")
         .env("PARTITA_CASES", &record)
