@@ -31,8 +31,8 @@ mod work_unit;
 
 pub use attention::{Attention, AttentionKind, Choice};
 pub use board::{
-    Account, Admission, Board, BoardEvent, BoardInput, Project, Want, admit, board_wake, claimable,
-    decide_board, rest_until,
+    Account, Admission, Board, BoardEvent, BoardInput, Project, Want, admit, admit_beside, board_wake,
+    claimable, decide_board, rest_until,
 };
 pub use expression::{Expression, ExpressionError, Scope};
 pub use id::{AttentionId, ChatId, Name, NotAnId, ProjectId, RunId, StepKey, TaskId, UnitId};

@@ -49,11 +49,15 @@ pub enum Bug {
     LeftOutIsDone,
     /// The branch jumps to the line's end, and a crash finds it where nobody knows of it.
     BranchJumps,
+    /// A task's slot is free before its end is stored.
+    SlotFreedEarly,
+    /// A run goes on with the slot of its task that ended, whoever else waits.
+    SlotPassedOn,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::NoStopOnCancel,
         Self::RetriesOneMore,
         Self::GateSkipped,
@@ -76,6 +80,8 @@ impl Bug {
         Self::AttentionShared,
         Self::LeftOutIsDone,
         Self::BranchJumps,
+        Self::SlotFreedEarly,
+        Self::SlotPassedOn,
     ];
 }
 

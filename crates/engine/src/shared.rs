@@ -7,7 +7,9 @@ use crate::ports::{CommitError, Idempotency};
 use crate::wakes::Wakes;
 use crate::work::Report;
 use crate::{EngineError, Health, board};
-use domain::{Admission, Board, Moment, Name, RunId, StepKey, Want, admit, board_wake, rest_until};
+use domain::{
+    Admission, Board, Moment, Name, RunId, StepKey, Want, admit, admit_beside, board_wake, rest_until,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -229,17 +231,20 @@ impl Shared {
         }
     }
 
-    /// A run says anew what holds its slots and what it wants to begin, and the free slots are given away.
+    /// A run says anew what holds its slots, what is ending and what it wants to begin, and the free slots are given
+    /// away.
     pub(crate) fn settle(
         self: &Arc<Self>,
         run: RunId,
         held: &BTreeSet<StepKey>,
+        ending: &BTreeSet<StepKey>,
         wants: Vec<Want>,
     ) -> Settled {
         let now = self.ports.clock.now();
         let mut board = self.board();
         let mut granted = board.settle(run, held, wants.iter().cloned(), now);
-        let admissions = self.admit(&mut board);
+        board.keep_ending(run, ending);
+        let admissions = self.admit(&mut board, |board, now| admit_beside(board, run, now));
         let rest_until = rest_until(&board, &wants, now);
         drop(board);
         let (own, others): (Vec<_>, Vec<_>) =
@@ -260,20 +265,24 @@ impl Shared {
     pub(crate) fn dispatch(self: &Arc<Self>) {
         let admissions = {
             let mut board = self.board();
-            self.admit(&mut board)
+            self.admit(&mut board, admit)
         };
         self.tell(admissions);
         self.board_moved.notify_one();
     }
 
-    fn admit(&self, board: &mut Board) -> Vec<Admission> {
+    fn admit(
+        &self,
+        board: &mut Board,
+        rule: impl FnOnce(&Board, Moment) -> Vec<Admission>,
+    ) -> Vec<Admission> {
         let is_good = *self.health.borrow() == Health::Good;
         let is_recovering = !lock(&self.recovering).is_empty() && !is_off(Control::RecoveredFirst);
         let is_begun = self.is_begun.load(Ordering::SeqCst);
         if self.is_draining() || !is_begun || !is_good || is_recovering {
             return Vec::new();
         }
-        let admissions = admit(board, self.ports.clock.now());
+        let admissions = rule(board, self.ports.clock.now());
         admissions.iter().for_each(|admission| board.take(admission));
         admissions
     }

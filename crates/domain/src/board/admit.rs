@@ -2,6 +2,7 @@
 //! then the weightier, then the older. Everything admitted in one go counts.
 
 use super::Board;
+use crate::planted::{self, Bug};
 use crate::{Moment, Name, RunId, StepKey};
 use std::collections::BTreeMap;
 
@@ -32,7 +33,37 @@ pub struct Admission {
 /// What may begin now.
 #[must_use]
 pub fn admit(board: &Board, now: Moment) -> Vec<Admission> {
-    let free = board.slots.saturating_sub(board.busy_count) as usize;
+    offer(board, free(board), None, now)
+}
+
+/// What may begin now, where the slots of a run's ending tasks are offered as well, by the same rule: the run goes on
+/// with such a slot only where it would get it if it were free already. Where that is another run's, it waits until
+/// the end is stored and is then offered anew.
+#[must_use]
+pub fn admit_beside(board: &Board, run: RunId, now: Moment) -> Vec<Admission> {
+    let (free, ending) = (free(board), board.ending(run));
+    if ending == 0 {
+        return admit(board, now);
+    }
+    // With fewer slots than tasks, not even what ends leaves one.
+    let busy = (board.busy_count as usize) - ending;
+    let offered = offer(board, (board.slots as usize).saturating_sub(busy), Some(run), now);
+    let own = offered.iter().filter(|admission| admission.run == run).count();
+    let mut for_others = free.saturating_sub(own.saturating_sub(ending));
+    let is_served = |admission: &Admission| {
+        let is_served = admission.run == run || for_others > 0;
+        for_others -= usize::from(admission.run != run && is_served);
+        is_served
+    };
+    offered.into_iter().filter(is_served).collect()
+}
+
+fn free(board: &Board) -> usize {
+    board.slots.saturating_sub(board.busy_count) as usize
+}
+
+/// Gives so many slots away. What ends of one run counts for it no more.
+fn offer(board: &Board, free: usize, ending: Option<RunId>, now: Moment) -> Vec<Admission> {
     if free == 0 || board.wants.is_empty() {
         return Vec::new();
     }
@@ -47,7 +78,9 @@ pub fn admit(board: &Board, now: Moment) -> Vec<Admission> {
                 .take(free)
                 .collect();
             due.reverse();
-            let taken = board.busy.get(run).map_or(0, BTreeMap::len);
+            let is_ending = ending == Some(*run);
+            let ending = if is_ending { 0 } else { board.ending(*run) };
+            let taken = board.busy.get(run).map_or(0, BTreeMap::len) + ending;
             (!due.is_empty()).then_some(Queue {
                 run: *run,
                 due,
@@ -57,7 +90,9 @@ pub fn admit(board: &Board, now: Moment) -> Vec<Admission> {
         .collect();
     let mut admissions = Vec::with_capacity(free);
     while admissions.len() < free {
-        let Some(at) = (0..queues.len()).min_by_key(|at| queues[*at].turn()) else {
+        let is_favoured = |run| ending == Some(run) && planted::is(Bug::SlotPassedOn);
+        let turn = |at: &usize| (!is_favoured(queues[*at].run), queues[*at].turn());
+        let Some(at) = (0..queues.len()).min_by_key(turn) else {
             break;
         };
         let queue = &mut queues[at];

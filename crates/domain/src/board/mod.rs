@@ -6,7 +6,7 @@ mod claim;
 mod decide;
 mod event;
 
-pub use admit::{Admission, Want, admit, board_wake, rest_until};
+pub use admit::{Admission, Want, admit, admit_beside, board_wake, rest_until};
 pub use claim::claimable;
 pub use decide::{BoardInput, decide_board};
 pub use event::BoardEvent;
@@ -61,6 +61,10 @@ pub struct Board {
     pub approved: BTreeSet<String>,
     wants: BTreeMap<RunId, BTreeMap<StepKey, Want>>,
     busy: BTreeMap<RunId, BTreeMap<StepKey, Slot>>,
+    /// Slots of tasks that have ended, which nobody stored yet. Until then they are taken for every other run; their
+    /// own run may go on with them, since one batch then stores both: the end, and what comes next.
+    ending: BTreeMap<RunId, BTreeSet<StepKey>>,
+    /// Both.
     busy_count: u32,
 }
 
@@ -75,6 +79,7 @@ impl Default for Board {
             approved: BTreeSet::new(),
             wants: BTreeMap::new(),
             busy: BTreeMap::new(),
+            ending: BTreeMap::new(),
             busy_count: 0,
         }
     }
@@ -153,7 +158,7 @@ impl Board {
             busy.append(&mut before);
         }
         if !busy.is_empty() {
-            self.busy_count += count(&busy);
+            self.busy_count += count(busy.len());
             self.busy.insert(run, busy);
         }
         if !waiting.is_empty() {
@@ -162,7 +167,20 @@ impl Board {
         granted
     }
 
-    /// What was admitted takes its slot.
+    /// These tasks of a run have ended, and a batch that is not stored yet says so: their slots stay taken.
+    pub fn keep_ending(&mut self, run: RunId, ending: &BTreeSet<StepKey>) {
+        if ending.is_empty() || planted::is(Bug::SlotFreedEarly) {
+            return;
+        }
+        let busy = self.busy.get(&run);
+        let is_taken = |key: &&StepKey| busy.is_some_and(|busy| busy.contains_key(*key));
+        let ending: BTreeSet<StepKey> = ending.iter().filter(|key| !is_taken(key)).cloned().collect();
+        self.busy_count += count(ending.len());
+        self.ending.insert(run, ending);
+    }
+
+    /// What was admitted takes its slot: that of an ending task of its run before a free one. So a run has never fewer
+    /// slots than tasks that are live as far as the history knows.
     pub fn take(&mut self, admission: &Admission) {
         if let Some(wants) = self.wants.get_mut(&admission.run) {
             wants.remove(&admission.key);
@@ -171,9 +189,21 @@ impl Board {
             }
         }
         let busy = self.busy.entry(admission.run).or_default();
-        if busy.insert(admission.key.clone(), Slot::Granted).is_none() {
+        if busy.insert(admission.key.clone(), Slot::Granted).is_some() {
+            return;
+        }
+        let passed_on = self.ending.get_mut(&admission.run).and_then(|ending| {
+            let same = ending.take(&admission.key);
+            same.or_else(|| ending.pop_first())
+        });
+        if passed_on.is_none() {
             self.busy_count += 1;
         }
+    }
+
+    /// How many slots of a run are those of ending tasks.
+    fn ending(&self, run: RunId) -> usize {
+        self.ending.get(&run).map_or(0, BTreeSet::len)
     }
 
     /// A run's keeper is gone, and everything of it with it.
@@ -184,7 +214,8 @@ impl Board {
     fn free(&mut self, run: RunId) -> BTreeMap<StepKey, Slot> {
         self.wants.remove(&run);
         let busy = self.busy.remove(&run).unwrap_or_default();
-        self.busy_count -= count(&busy);
+        let ending = self.ending.remove(&run).unwrap_or_default();
+        self.busy_count -= count(busy.len() + ending.len());
         busy
     }
 
@@ -194,6 +225,7 @@ impl Board {
         Self {
             wants: other.wants,
             busy: other.busy,
+            ending: other.ending,
             busy_count: other.busy_count,
             ..self
         }
@@ -206,6 +238,6 @@ impl Board {
     }
 }
 
-fn count(slots: &BTreeMap<StepKey, Slot>) -> u32 {
-    u32::try_from(slots.len()).unwrap_or(u32::MAX)
+fn count(slots: usize) -> u32 {
+    u32::try_from(slots).unwrap_or(u32::MAX)
 }

@@ -3,7 +3,7 @@
 use crate::world::{at_ms, key};
 use domain::{
     Admission, Board, BoardEvent, BoardInput, Moment, Name, ProjectId, Refusal, RunId, StepKey, UnitId, Want,
-    admit, board_wake, decide_board, rest_until,
+    admit, admit_beside, board_wake, decide_board, rest_until,
 };
 use std::collections::BTreeSet;
 
@@ -143,6 +143,78 @@ fn what_is_held_counts_against_the_slots() {
 
     board.settle(run(1), &keys(&["x", "y", "z"]), [want("a")], NOW);
     assert_eq!(admitted(&board), Vec::<String>::new(), "fewer slots than tasks");
+}
+
+/// A task of the run has ended and nobody stored that yet; this is what the run wants next.
+fn ends(board: &mut Board, of: u128, ending: &[&str], wants: impl IntoIterator<Item = Want>) {
+    board.settle(run(of), &BTreeSet::new(), wants, NOW);
+    board.keep_ending(run(of), &keys(ending));
+}
+
+/// What is admitted where a run's ending tasks make room for it, and taken.
+fn taken_beside(board: &mut Board, of: u128) -> Vec<String> {
+    let admissions = admit_beside(board, run(of), NOW);
+    admissions.iter().for_each(|admission| board.take(admission));
+    let shown = |admission: Admission| format!("{} {}", admission.run.bits(), admission.key);
+    admissions.into_iter().map(shown).collect()
+}
+
+#[test]
+fn the_slot_of_what_ends_is_free_for_nobody_else_before_that_is_stored() {
+    let mut board = board(1);
+    ends(&mut board, 2, &["a"], [want("b")]);
+    wants(&mut board, 1, [want("a")]);
+
+    // Run 1 is the older: it will have the slot, but not yet, and run 2 does not go on with it.
+    assert_eq!(taken_beside(&mut board, 2), Vec::<String>::new());
+    assert_eq!(board.busy(), 1);
+
+    wants(&mut board, 2, [want("b")]);
+    assert_eq!(admitted(&board), ["1 a"]);
+}
+
+#[test]
+fn a_run_goes_on_with_the_slot_of_what_ends_when_the_rule_would_give_it_one() {
+    let mut board = board(1);
+    ends(&mut board, 1, &["a"], [want("b")]);
+    wants(&mut board, 2, [want("a")]);
+
+    assert_eq!(taken_beside(&mut board, 1), ["1 b"]);
+    assert_eq!(board.busy(), 1);
+    assert_eq!(admitted(&board), Vec::<String>::new());
+}
+
+#[test]
+fn what_ends_counts_no_more_when_its_run_is_compared_with_others() {
+    let mut board = board(3);
+    wants(&mut board, 2, [want("a"), want("b")]);
+    take_all(&mut board);
+    ends(&mut board, 1, &["a"], [want("b"), want("c")]);
+    board.settle(run(2), &keys(&["a", "b"]), [want("c")], NOW);
+
+    assert_eq!(taken_beside(&mut board, 1), ["1 b"]);
+    assert_eq!(board.busy(), 3);
+}
+
+#[test]
+fn a_free_slot_is_everyones_while_a_task_ends() {
+    let mut board = board(3);
+    ends(&mut board, 2, &["a"], [want("a"), want("b")]);
+    wants(&mut board, 1, [want("a"), want("b")]);
+
+    // Two are free and one ends: each run gets one, and the third goes to the older, whose it is by the rule.
+    assert_eq!(taken_beside(&mut board, 2), ["1 a", "2 a", "1 b"]);
+    assert_eq!(board.busy(), 3);
+}
+
+#[test]
+fn more_tasks_than_slots_make_no_room_when_one_ends() {
+    let mut board = board(1);
+    board.settle(run(1), &keys(&["x", "y"]), [want("b")], NOW);
+    board.keep_ending(run(1), &keys(&["a"]));
+
+    assert_eq!(taken_beside(&mut board, 1), Vec::<String>::new());
+    assert_eq!(board.busy(), 3);
 }
 
 fn take_all(board: &mut Board) {

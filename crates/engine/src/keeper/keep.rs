@@ -19,7 +19,7 @@ impl Keeper {
             events,
             idempotency,
             taken,
-            ended,
+            ending,
             wake,
             is_released,
         } = turn;
@@ -28,7 +28,7 @@ impl Keeper {
                 self.note_released().await;
             }
             self.answer(taken).await;
-            self.look_again_after(!ended.is_empty());
+            self.look_again_after(!ending.is_empty());
             return self.act();
         }
         let appended = u64::try_from(events.len()).expect("a turn is short");
@@ -62,7 +62,7 @@ impl Keeper {
                     // The board outlives its keepers' messages; when it is gone, so is the daemon.
                     let _ = self.shared.to_board.send(message);
                 }
-                self.look_again_after(!ended.is_empty());
+                self.look_again_after(!ending.is_empty());
                 self.act();
             }
             Err(error) => self.not_stored(error, taken).await,
@@ -83,9 +83,9 @@ impl Keeper {
         }
     }
 
-    /// Slots of tasks that ended are given back now that their ends are stored.
-    fn look_again_after(&mut self, has_ended: bool) {
-        if has_ended {
+    /// Slots of tasks that ended, and that nothing of the same batch has, are given back now that their ends are stored.
+    fn look_again_after(&mut self, has_slots: bool) {
+        if has_slots {
             self.again.push_back(Message::Look);
         }
     }

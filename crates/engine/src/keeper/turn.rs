@@ -24,8 +24,8 @@ pub(super) struct Turn {
     pub(super) idempotency: Option<Idempotency>,
     /// What was decided on, to be answered, or decided on again if this is not stored.
     pub(super) taken: Vec<Taken>,
-    /// Steps whose tasks ended: their slots are given back once that is stored.
-    pub(super) ended: BTreeSet<StepKey>,
+    /// Steps whose tasks ended and whose slots this turn gave to nothing else: they are given back once that is stored.
+    pub(super) ending: BTreeSet<StepKey>,
     /// When all that is owed may begin at the earliest; none when something is in hand or may begin now.
     pub(super) wake: Option<Moment>,
     /// What the run kept outside the history was let go of.
@@ -131,7 +131,7 @@ impl Keeper {
             Report::Ended { task, ending, usage } => {
                 self.under_way.remove(&Effort::Task(*task));
                 if self.run().live().contains(task) {
-                    turn.ended.insert(self.run().tasks()[task].key.clone());
+                    turn.ending.insert(self.run().tasks()[task].key.clone());
                 }
                 Some(Input::TaskEnded {
                     task: *task,
@@ -217,6 +217,9 @@ impl Keeper {
     }
 
     /// Asks for slots for what is owed, begins what got one, and renders the report when all is done.
+    ///
+    /// What gets the slot of a task that ends in this very turn is ordered in the batch that stores the end. Nothing
+    /// is done for it before that is kept, and the history has the end first: it never shows more tasks than slots.
     fn begin_what_is_owed(&mut self, turn: &mut Turn, now: Moment) {
         let mut refused: BTreeSet<StepKey> = BTreeSet::new();
         loop {
@@ -225,8 +228,7 @@ impl Keeper {
                 self.report(turn, now);
                 continue;
             }
-            let mut held = self.held();
-            held.extend(turn.ended.iter().cloned());
+            let held = self.held();
             let wants: Vec<Want> = if self.is_draining {
                 Vec::new()
             } else {
@@ -236,13 +238,18 @@ impl Keeper {
                     .collect()
             };
             let is_all = wants.len() == owed.len();
-            let settled = self.shared.settle(self.id, &held, wants);
-            turn.wake = settled.rest_until.filter(|_| is_all);
+            let settled = self.shared.settle(self.id, &held, &turn.ending, wants);
+            turn.wake = settled.rest_until.filter(|_| is_all && turn.ending.is_empty());
             if settled.granted.is_empty() {
                 return;
             }
             for key in settled.granted {
-                if !self.order(&key, turn, now) {
+                if self.order(&key, turn, now) {
+                    // For each task that ended one may be ordered, whatever slot it was given: the run then keeps as
+                    // many as it has live tasks, before the batch is stored and after.
+                    let passed_on = turn.ending.take(&key).is_some();
+                    let _one = (!passed_on).then(|| turn.ending.pop_first());
+                } else {
                     refused.insert(key);
                 }
             }

@@ -30,6 +30,7 @@ const MUST_HIT: &[&str] = &[
     "doubled report",
     "survivor",
     "slow stop",
+    "slot passed on",
     "reported late",
     "failed",
     "failed for good",

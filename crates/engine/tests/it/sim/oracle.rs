@@ -1,10 +1,12 @@
 //! What must hold of every history, told from the history alone: a state that is broken cannot vouch for itself.
 
+mod fair;
 mod run;
 mod units;
 
 use domain::{Event, Moment, Name, RunEvent, RunId, Stream};
 use engine::ports::Recorded;
+use fair::Fairness;
 use run::Known;
 use std::collections::BTreeMap;
 use units::Register;
@@ -14,6 +16,8 @@ pub(super) struct Tale {
     pub(super) history: Vec<Recorded>,
     pub(super) batches: Vec<(u64, Moment)>,
     pub(super) slots: u32,
+    /// Whether one life saw all of it, and nothing went wrong with its disk.
+    pub(super) is_calm: bool,
 }
 
 fn judged(tale: &Tale) -> Result<Judge, String> {
@@ -25,7 +29,11 @@ fn judged(tale: &Tale) -> Result<Judge, String> {
         let end = (at..tale.history.len())
             .find(|index| tale.batches[*index].0 != batch)
             .unwrap_or(tale.history.len());
-        judge.batch(&tale.history[at..end], tale.batches[at].1)?;
+        let (batch, after) = (&tale.history[at..end], &tale.history[end..]);
+        if tale.is_calm {
+            judge.fairness.batch(batch, after, judge.slots)?;
+        }
+        judge.batch(batch, tale.batches[at].1)?;
         at = end;
     }
     Ok(judge)
@@ -36,10 +44,11 @@ pub(super) fn judge(tale: &Tale) -> Result<(), String> {
     judged(tale).map(|_| ())
 }
 
-/// The same, of a history to which nothing more is added.
-pub(super) fn at_the_end(tale: &Tale) -> Result<(), String> {
+/// The same, of a history to which nothing more is added. How often a run went on with a slot that it had.
+pub(super) fn at_the_end(tale: &Tale) -> Result<u64, String> {
     let judge = judged(tale)?;
-    judge.units.at_the_end(&judge.runs)
+    judge.units.at_the_end(&judge.runs)?;
+    Ok(judge.fairness.passed_on)
 }
 
 fn numbers(tale: &Tale) -> Result<(), String> {
@@ -67,6 +76,7 @@ struct Judge {
     runs: BTreeMap<RunId, Known>,
     limits: BTreeMap<Name, Limit>,
     units: Register,
+    fairness: Fairness,
 }
 
 impl Judge {
@@ -76,6 +86,7 @@ impl Judge {
             runs: BTreeMap::new(),
             limits: BTreeMap::new(),
             units: Register::default(),
+            fairness: Fairness::default(),
         }
     }
 

@@ -11,7 +11,9 @@ impl World {
     pub(super) fn judge(&self) -> Result<(), String> {
         self.wrongs()?;
         self.count_ends(&self.history());
-        oracle::at_the_end(&self.told())?;
+        if oracle::at_the_end(&self.told())? > 0 {
+            self.hit("slot passed on");
+        }
         self.branches()?;
         self.questions()?;
         self.stops()
@@ -30,6 +32,7 @@ impl World {
             history: self.history(),
             batches: self.batches(),
             slots: Board::default().slots,
+            is_calm: self.is_calm(),
         }
     }
 
@@ -93,11 +96,16 @@ impl World {
         Ok(())
     }
 
+    /// One life, over a disk with which nothing went wrong.
+    fn is_calm(&self) -> bool {
+        let faults = self.faults.lock().unwrap();
+        self.lives == 1 && faults.odds.conflicts == 0 && faults.odds.down == 0 && faults.full.is_none()
+    }
+
     /// What is cancelled stops soon, where nothing else gets in the way.
     fn stops(&self) -> Result<(), String> {
         let history = self.history();
-        let is_calm = self.lives == 1 && self.faults.lock().unwrap().odds.conflicts == 0;
-        if !is_calm {
+        if !self.is_calm() {
             return Ok(());
         }
         let mut asked: BTreeMap<Stream, Moment> = BTreeMap::new();
