@@ -159,6 +159,20 @@ pub enum Remedy {
 }
 
 impl FailureClass {
+    /// Whether a gate that failed like this has said something about the work: otherwise it only did not get to it.
+    #[must_use]
+    pub const fn is_verdict(self) -> bool {
+        match self {
+            Self::Permanent | Self::Output | Self::Gate | Self::AccessViolated => true,
+            Self::Transient
+            | Self::Authentication
+            | Self::Missing
+            | Self::Timeout
+            | Self::Silence
+            | Self::NoSpace => false,
+        }
+    }
+
     /// What to do about it.
     #[must_use]
     pub const fn remedy(self) -> Remedy {

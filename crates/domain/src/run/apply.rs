@@ -3,7 +3,7 @@
 use super::standing::Tally;
 use super::{Outcome, Phase, PlannedStep, Run, RunEvent, Step, StepState, Trusted};
 use crate::{
-    Attention, AttentionId, Change, Choice, Ending, Name, Remedy, Role, StepKey, Task, TaskId, TaskOrdered,
+    Attention, AttentionId, Change, Choice, Ending, Name, Role, StepKey, Task, TaskId, TaskOrdered,
     TaskState, Usage, Value,
 };
 
@@ -33,10 +33,16 @@ impl Run {
             } => {
                 let step = self.step_mut(key);
                 step.failures = *failures;
-                step.state = StepState::Pending {
-                    not_before: Some(*not_before),
-                    parked: None,
-                };
+                match &mut step.state {
+                    // Only its gate came to nothing: that is what is tried again.
+                    StepState::Checking { not_before: wait, .. } => *wait = Some(*not_before),
+                    state => {
+                        *state = StepState::Pending {
+                            not_before: Some(*not_before),
+                            parked: None,
+                        };
+                    }
+                }
             }
             RunEvent::AgentChanged { key, agent } => {
                 let step = self.step_mut(key);
@@ -155,6 +161,7 @@ impl Run {
             (Ending::Completed { output, change }, Role::Work, state) if has_gate => {
                 *state = StepState::Checking {
                     task: None,
+                    not_before: None,
                     output: output.clone(),
                     change: change.clone(),
                 };
@@ -247,6 +254,7 @@ impl Run {
             step.state = match step.set_aside.take() {
                 Some((output, change)) => StepState::Checking {
                     task: None,
+                    not_before: None,
                     output,
                     change,
                 },
@@ -266,7 +274,7 @@ impl Run {
 const fn is_verdict(ending: &Ending) -> bool {
     match ending {
         Ending::Completed { .. } => true,
-        Ending::Failed { class, .. } => !matches!(class.remedy(), Remedy::Ask),
+        Ending::Failed { class, .. } => class.is_verdict(),
         Ending::Interrupted { .. } | Ending::Parked { .. } | Ending::Cancelled => false,
     }
 }

@@ -95,7 +95,7 @@ pub fn next_wake(run: &Run, now: Moment) -> Option<Moment> {
     run.steps
         .values()
         .filter_map(|step| match &step.state {
-            StepState::Pending { not_before, .. } => *not_before,
+            StepState::Pending { not_before, .. } | StepState::Checking { not_before, .. } => *not_before,
             _ => None,
         })
         .filter(|not_before| *not_before > now)
@@ -104,9 +104,13 @@ pub fn next_wake(run: &Run, now: Moment) -> Option<Moment> {
 
 /// Nothing can become or do anything more, and the branch shows everything.
 pub(super) fn is_ready_to_end(run: &Run) -> bool {
+    run.unpublished.is_empty() && is_done(run)
+}
+
+/// Nothing can become or do anything more; what is left is to show it.
+pub(super) fn is_done(run: &Run) -> bool {
     run.phase == Phase::Active
         && run.live.is_empty()
-        && run.unpublished.is_empty()
         && !run.attention.values().any(holds_up)
         && Standings::of(run).all_settled()
         && !run.steps.values().any(is_unchecked)
@@ -224,12 +228,16 @@ fn owed(run: &Run, plan: &PlanStep, key: &StepKey, step: &Step) -> Option<Begin>
                 not_before: not_before.filter(|_| !planted::is(Bug::PauseForgotten)),
             })
         }
-        StepState::Checking { task: None, .. } => Some(Begin {
+        StepState::Checking {
+            task: None,
+            not_before,
+            ..
+        } => Some(Begin {
             key,
             role: Role::Gate,
             agent: Name::from(COMMAND),
             model: None,
-            not_before: None,
+            not_before: not_before.filter(|_| !planted::is(Bug::PauseForgotten)),
         }),
         StepState::Working { .. }
         | StepState::Checking { .. }

@@ -63,6 +63,8 @@ pub enum StepState {
     Checking {
         /// The gate's task, once ordered.
         task: Option<TaskId>,
+        /// The gate is not tried again before this moment.
+        not_before: Option<Moment>,
         /// What the work gave.
         output: Value,
         /// What the work changed.

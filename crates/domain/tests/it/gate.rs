@@ -1,7 +1,9 @@
 //! Gates: done is a checked claim, never an agent's word.
 
 use crate::world::*;
-use domain::{AttentionKind, Choice, Duty, Ending, FailureClass, Role, RunEvent, StepState, Trigger, Value};
+use domain::{
+    AttentionKind, Choice, Duty, Ending, FailureClass, Role, RunEvent, StepState, Trigger, Value, next_wake,
+};
 
 fn fixed() -> World {
     run_of([
@@ -106,10 +108,69 @@ fn an_interrupted_gate_is_owed_again_and_the_work_stays_done() {
         *world.state("fix"),
         StepState::Checking {
             task: None,
+            not_before: None,
             output: Value::from("done, I swear"),
             change: None,
         }
     );
+}
+
+#[test]
+fn a_gate_that_came_to_no_verdict_is_tried_again_alone_after_the_pause() {
+    for class in [
+        FailureClass::NoSpace,
+        FailureClass::Silence,
+        FailureClass::Timeout,
+        FailureClass::Transient,
+    ] {
+        let mut world = run_of([agent("fix").gated().tries(1).pauses(1, 1)])
+            .gave("fix", Value::from("done, I swear"))
+            .working(&["fix"]);
+
+        let events = world.take_at(ends(task("fix", 2), badly(class)), at_ms(100));
+
+        let again = RunEvent::RetryScheduled {
+            key: key("fix"),
+            failures: 1,
+            not_before: at_ms(101),
+        };
+        let ended = task_ended(task("fix", 2), badly(class));
+        assert_eq!(events, Ok(vec![ended, again]), "{class:?}");
+        let owed = begins_as("fix", Role::Gate, "command", Some(at_ms(101)));
+        assert_eq!(world.duties(), [owed]);
+        assert_eq!(next_wake(&world.run, at_ms(100)), Some(at_ms(101)));
+        assert_eq!(next_wake(&world.run, at_ms(101)), None);
+
+        let passed = world.done(&["fix"]);
+        let kept = passed.run.step(&key("fix")).and_then(|step| step.output.clone());
+        assert_eq!(
+            kept,
+            Some(Value::from("done, I swear")),
+            "the work is the first one"
+        );
+    }
+}
+
+#[test]
+fn a_gate_that_keeps_coming_to_no_verdict_fails_the_step() {
+    let mut world = fixed()
+        .ended("fix", badly(FailureClass::Timeout))
+        .working(&["fix"]);
+
+    let events = world.take(ends(task("fix", 3), badly(FailureClass::Timeout)));
+
+    let ended = task_ended(task("fix", 3), badly(FailureClass::Timeout));
+    assert_eq!(events, Ok(vec![ended, step_failed("fix", BROKE)]));
+}
+
+#[test]
+fn a_gate_without_room_is_owed_again_by_the_answer_and_the_work_stays_done() {
+    let world = run_of([agent("fix").gated().tries(0)])
+        .gave("fix", Value::from("done, I swear"))
+        .ended("fix", badly(FailureClass::NoSpace));
+    assert_eq!(world.duties(), [], "a person is asked");
+
+    assert_eq!(world.and(answer(1, Choice::Retry)).duties(), [gate_begins()]);
 }
 
 #[test]

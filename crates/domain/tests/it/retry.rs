@@ -1,7 +1,7 @@
 //! Retries: which failures get another try, after which pause, and how often.
 
 use crate::world::*;
-use domain::{AttentionKind, Duty, FailureClass, Moment, RunEvent, next_wake};
+use domain::{AttentionKind, Choice, Duty, FailureClass, Moment, RunEvent, next_wake};
 
 const RETRIED: [FailureClass; 6] = [
     FailureClass::Transient,
@@ -107,6 +107,37 @@ fn exactly_so_many_tries_follow_the_first() {
         );
         assert_eq!(world.duties(), [Duty::Report]);
     }
+}
+
+#[test]
+fn f_57_a_full_disk_is_put_to_a_person_once_no_try_is_left() {
+    let full = || badly(FailureClass::NoSpace);
+    let mut world = run_of([agent("scan").tries(1).pauses(0, 0), agent("b").after(&["scan"])])
+        .ended("scan", full())
+        .working(&["scan"]);
+
+    let events = world.take(ends(task("scan", 2), full()));
+
+    let title = "step `scan` has no space left";
+    let body =
+        format!("{BROKE}\n\nMake room on that disk, then answer `retry`: step `scan` goes on from there.");
+    assert_eq!(
+        events,
+        Ok(vec![
+            task_ended(task("scan", 2), full()),
+            asked(1, AttentionKind::Failure, "scan", title, &body),
+        ])
+    );
+    assert_eq!(
+        world.duties(),
+        [],
+        "it waits for a person, and so does what needs it"
+    );
+
+    let world = world.and(answer(1, Choice::Retry));
+    assert_eq!(world.duties(), [begins("scan")]);
+    let world = world.done(&["scan", "b"]);
+    assert_eq!(world.duties(), [Duty::Report]);
 }
 
 #[test]

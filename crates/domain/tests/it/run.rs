@@ -150,6 +150,39 @@ fn a_run_that_ended_refuses_everything_new() {
 }
 
 #[test]
+fn a_run_whose_work_is_done_is_cancelled_no_more_although_its_report_is_owed() {
+    let mut world = run_of([agent("a")]).done(&["a"]);
+    assert_eq!(world.duties(), [Duty::Report]);
+    assert_eq!(world.take(cancel()), Err(Refusal::RunEnded));
+    assert_eq!(world.take(report()), Ok(vec![run_completed()]));
+
+    let mut failed = run_of([agent("a")]).failed(&["a"]);
+    assert_eq!(failed.take(cancel()), Err(Refusal::RunEnded));
+
+    // The branch is a part of what was done.
+    let mut writing = run_of([agent("a").writing()]).ended("a", wrote("c1"));
+    assert_eq!(writing.take(cancel()), Err(Refusal::RunEnded));
+    let moves = Input::Published {
+        head: "c1".to_owned(),
+    };
+    assert_eq!(writing.and(moves).duties(), [Duty::Report]);
+}
+
+#[test]
+fn a_run_whose_branch_cannot_be_moved_can_still_be_cancelled() {
+    let mut world = run_of([agent("a").writing()])
+        .ended("a", wrote("c1"))
+        .and(Input::PublishFailed {
+            reason: "the branch is at c9".to_owned(),
+        });
+
+    assert_eq!(
+        world.take(cancel()).map(|events| events[0].clone()),
+        Ok(cancel_requested())
+    );
+}
+
+#[test]
 fn a_paused_run_begins_nothing_and_keeps_what_is_under_way() {
     let mut world = run_of([agent("a"), agent("b")]).working(&["a"]);
 

@@ -139,7 +139,7 @@ pub fn decide(run: &Run, input: Input, now: Moment) -> Result<Vec<RunEvent>, Ref
         } => answer::on_answered(run, attention, choice, text, by),
         Input::Pause { by } => active(run).and_then(|()| person::pause(run, by)),
         Input::Resume { by } => active(run).and_then(|()| person::resume(run, by)),
-        Input::Cancel { by } => active(run).map(|()| vec![RunEvent::CancelRequested { by }]),
+        Input::Cancel { by } => person::cancel(run, by),
         Input::Retry { key, by } => person::on_retry(run, key, &by),
         Input::Skip { key, by } => person::on_skip(run, key, by),
         Input::DefinitionFound { hash } => end::on_definition_found(run, hash),

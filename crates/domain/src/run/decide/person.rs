@@ -1,6 +1,8 @@
 //! What people want of a run: to pause, to go on, to do again, to go on without.
 
+use super::super::duties::is_done;
 use super::super::{Outcome, Phase, Run, RunEvent, StepState};
+use super::active;
 use crate::{Refusal, StepKey};
 
 pub(super) fn pause(run: &Run, by: String) -> Result<Vec<RunEvent>, Refusal> {
@@ -17,6 +19,16 @@ pub(super) fn resume(run: &Run, by: String) -> Result<Vec<RunEvent>, Refusal> {
     } else {
         Err(Refusal::PauseUnchanged)
     }
+}
+
+/// A run whose work is done has ended for whoever would stop it, though its branch or its report is still owed: there
+/// is nothing left to stop, and what it did must not be called cancelled.
+pub(super) fn cancel(run: &Run, by: String) -> Result<Vec<RunEvent>, Refusal> {
+    active(run)?;
+    if is_done(run) {
+        return Err(Refusal::RunEnded);
+    }
+    Ok(vec![RunEvent::CancelRequested { by }])
 }
 
 /// Whether steps that ended may be opened again: not in a run that was cancelled or that succeeded.

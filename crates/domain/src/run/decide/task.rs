@@ -121,7 +121,7 @@ fn setback(run: &Run, key: &StepKey, task: TaskId, ending: &Ending, now: Moment)
     match ending {
         Ending::Completed { .. } => None,
         Ending::Failed { class, reason } => Some(match class.remedy() {
-            Remedy::Retry => retry_or_fail(run, key, task, reason, now),
+            Remedy::Retry => retry(run, key, task, now).unwrap_or_else(|| gives_up(run, key, *class, reason)),
             Remedy::Ask => ask(
                 run,
                 key,
@@ -135,7 +135,11 @@ fn setback(run: &Run, key: &StepKey, task: TaskId, ending: &Ending, now: Moment)
             },
         }),
         Ending::Interrupted { reason } if planted::is(Bug::InterruptionIsRetry) => {
-            Some(retry_or_fail(run, key, task, reason, now))
+            let failed = || RunEvent::StepFailed {
+                key: key.clone(),
+                reason: reason.clone(),
+            };
+            Some(retry(run, key, task, now).unwrap_or_else(failed))
         }
         Ending::Interrupted { .. } if planted::is(Bug::NobodyAsked) => None,
         Ending::Interrupted { reason } if step.interruptions + 1 >= INTERRUPTIONS_MAX => {
@@ -150,20 +154,32 @@ fn setback(run: &Run, key: &StepKey, task: TaskId, ending: &Ending, now: Moment)
     }
 }
 
-fn retry_or_fail(run: &Run, key: &StepKey, task: TaskId, reason: &str, now: Moment) -> RunEvent {
+/// Another try, if the step has one left.
+fn retry(run: &Run, key: &StepKey, task: TaskId, now: Moment) -> Option<RunEvent> {
     let retry = run.plan_of(key).map_or_else(Retry::default, |plan| plan.retry);
     let failures = run.step(key).map_or(0, |step| step.failures) + 1;
     if failures > retry.max + u32::from(planted::is(Bug::RetriesOneMore)) {
-        return RunEvent::StepFailed {
-            key: key.clone(),
-            reason: reason.to_owned(),
-        };
+        return None;
     }
     let not_before = now.plus_ms(pause_ms(retry, failures, task));
-    RunEvent::RetryScheduled {
+    Some(RunEvent::RetryScheduled {
         key: key.clone(),
         failures,
         not_before,
+    })
+}
+
+/// No try is left. A full disk is nothing that the work did: a person makes room, and it goes on from there.
+fn gives_up(run: &Run, key: &StepKey, class: FailureClass, reason: &str) -> RunEvent {
+    if class == FailureClass::NoSpace {
+        let body = format!(
+            "{reason}\n\nMake room on that disk, then answer `retry`: step `{key}` goes on from there."
+        );
+        return ask(run, key, failure_kind(class), failure_title(class, key), body);
+    }
+    RunEvent::StepFailed {
+        key: key.clone(),
+        reason: reason.to_owned(),
     }
 }
 
@@ -183,14 +199,15 @@ fn next_agent(run: &Run, key: &StepKey) -> Option<Name> {
 
 const fn failure_kind(class: FailureClass) -> AttentionKind {
     match class {
-        FailureClass::Authentication | FailureClass::Missing => AttentionKind::Failure,
+        FailureClass::Authentication | FailureClass::Missing | FailureClass::NoSpace => {
+            AttentionKind::Failure
+        }
         FailureClass::Transient
         | FailureClass::Permanent
         | FailureClass::Output
         | FailureClass::Gate
         | FailureClass::Timeout
         | FailureClass::Silence
-        | FailureClass::NoSpace
         | FailureClass::AccessViolated => AttentionKind::Stuck,
     }
 }
@@ -199,13 +216,13 @@ fn failure_title(class: FailureClass, key: &StepKey) -> String {
     match class {
         FailureClass::Authentication => format!("the agent of step `{key}` is not logged in"),
         FailureClass::Missing => format!("the agent of step `{key}` cannot be used"),
+        FailureClass::NoSpace => format!("step `{key}` has no space left"),
         FailureClass::Transient
         | FailureClass::Permanent
         | FailureClass::Output
         | FailureClass::Gate
         | FailureClass::Timeout
         | FailureClass::Silence
-        | FailureClass::NoSpace
         | FailureClass::AccessViolated => format!("step `{key}` does not get done"),
     }
 }
