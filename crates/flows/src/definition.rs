@@ -4,6 +4,7 @@ use crate::contract::Contract;
 use crate::project;
 use crate::read::InputType;
 use crate::schema::OutputSchema;
+use crate::template::Template;
 use domain::{Expression, Name, Network, Plan, PlanStep, Size, StepKind, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,9 +45,9 @@ pub(crate) struct CheckedStep {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StepTexts {
     pub(crate) persona: Option<String>,
-    pub(crate) prompt: Option<String>,
-    pub(crate) command: Option<String>,
-    pub(crate) gate: Option<String>,
+    pub(crate) prompt: Option<Template>,
+    pub(crate) command: Option<Template>,
+    pub(crate) gate: Option<Template>,
     pub(crate) schema: Option<Arc<OutputSchema>>,
     pub(crate) contracts: Vec<Contract>,
 }
@@ -68,12 +69,11 @@ impl Checked {
     pub(crate) fn commands(&self) -> Vec<Brought> {
         let of_steps = self.steps.iter().flat_map(|step| {
             let id = step.plan.id.as_str();
-            let brought = |what: &'static str, line: &Option<String>| {
-                let line = line.clone()?;
+            let brought = |what: &'static str, line: &Option<Template>| {
                 Some(Brought {
                     what,
                     name: id.to_owned(),
-                    line,
+                    line: line.as_ref()?.source.clone(),
                 })
             };
             let command = brought("step", &step.texts.command);

@@ -3,7 +3,7 @@
 use crate::definition::{Checked, CheckedStep};
 use crate::project;
 use crate::read::InputType;
-use crate::template::{self, Names, for_template};
+use crate::template::{self, Names, Template};
 use domain::{Access, Role, Run, StepKey, StepKind, Value};
 use engine::ports::Rendered;
 
@@ -15,13 +15,22 @@ pub(crate) fn render(
     ask: (&StepKey, Role, Option<&str>),
 ) -> Result<Rendered, String> {
     let (key, role, before) = ask;
-    let names = names(step, run, key, before);
+    let names = |template: &Template| names(template, step, run, (key, before));
     match (role, step.plan.kind) {
-        (Role::Gate, _) if step.texts.gate.is_none() => of_project(definition, run),
-        (Role::Gate, _) => command(step.texts.gate.as_deref(), &names, definition, run),
-        (Role::Work, StepKind::Command) => command(step.texts.command.as_deref(), &names, definition, run),
+        (Role::Gate, _) => match &step.texts.gate {
+            None => of_project(definition, run),
+            Some(line) => command(line, &names(line), definition, run),
+        },
+        (Role::Work, StepKind::Command) => {
+            let line = step.texts.command.as_ref();
+            let line = line.ok_or_else(|| "the step has no command".to_owned())?;
+            command(line, &names(line), definition, run)
+        }
         (Role::Work, StepKind::Agent | StepKind::Approval | StepKind::Fold | StepKind::Merge) => {
-            let text = template::render_prompt(step.texts.prompt.as_deref().unwrap_or_default(), &names)?;
+            let text = match &step.texts.prompt {
+                Some(prompt) => template::render_prompt(&prompt.source, &names(prompt))?,
+                None => template::Text::default(),
+            };
             let prompt = if step.plan.kind == StepKind::Agent {
                 whole(step, project::gate_of(definition, run), (&text.text, before))
             } else {
@@ -44,8 +53,7 @@ fn of_project(definition: &Checked, run: &Run) -> Result<Rendered, String> {
     })
 }
 
-fn command(line: Option<&str>, names: &Names, definition: &Checked, run: &Run) -> Result<Rendered, String> {
-    let line = line.ok_or_else(|| "the step has no command".to_owned())?;
+fn command(line: &Template, names: &Names, definition: &Checked, run: &Run) -> Result<Rendered, String> {
     let is_command = |name: &str| {
         definition
             .inputs
@@ -62,44 +70,46 @@ fn command(line: Option<&str>, names: &Names, definition: &Checked, run: &Run) -
         .filter_map(|(_, value)| value.as_text())
         .map(str::to_owned)
         .collect();
-    let prompt = template::render_command(line, names, &own)?;
+    let prompt = template::render_command(&line.source, names, &own)?;
     Ok(Rendered {
         prompt,
         files: Vec::new(),
     })
 }
 
-/// What the step's templates see.
-fn names(step: &CheckedStep, run: &Run, key: &StepKey, before: Option<&str>) -> Names {
+/// What a template of the step sees, as far as it may ask for it.
+fn names(template: &Template, step: &CheckedStep, run: &Run, ask: (&StepKey, Option<&str>)) -> Names {
+    let (key, before) = ask;
     let scope = run.scope();
+    let mut names = Names::new();
+    if let Some(wanted) = template.wants("input") {
+        template.give(&mut names, "input", &scope.input_of(|entry| wanted.has(entry)));
+    }
+    if let Some(wanted) = template.wants("size") {
+        template.give(&mut names, "size", &scope.size_of(|entry| wanted.has(entry)));
+    }
     let of_run = Value::map([
         ("slug", Value::from(run.start().slug.as_str())),
         ("base", Value::from(run.start().base.as_str())),
         ("head", Value::from(run.line())),
     ]);
-    let mut names = Names::from([
-        ("input".to_owned(), for_template(&scope.input())),
-        ("size".to_owned(), for_template(&scope.size())),
-        ("run".to_owned(), for_template(&of_run)),
-        (
-            "before".to_owned(),
-            for_template(&before.map_or(Value::Null, Value::from)),
-        ),
-    ]);
+    template.give(&mut names, "run", &of_run);
+    template.give(&mut names, "before", &before.map_or(Value::Null, Value::from));
     for other in &run.start().plan.steps {
+        let id = other.id.as_str();
+        if template.wants(id).is_none() {
+            continue;
+        }
         let output = scope.output(&other.id);
-        let value = if *output == Value::Null {
-            template::left_out()
+        if *output == Value::Null {
+            names.insert(id.to_owned(), template::left_out());
         } else {
-            for_template(&output)
-        };
-        names.insert(other.id.to_string(), value);
+            template.give(&mut names, id, &output);
+        }
     }
     if step.plan.each.is_some() {
-        let item = run
-            .step(key)
-            .map_or(Value::Null, |instance| instance.item.clone());
-        names.insert("item".to_owned(), for_template(&item));
+        let item = run.step(key).map_or(&Value::Null, |instance| &instance.item);
+        template.give(&mut names, "item", item);
     }
     names
 }
@@ -117,8 +127,8 @@ fn whole(step: &CheckedStep, gate: Option<&str>, (task, before): (&str, Option<&
     let says_before = step
         .texts
         .prompt
-        .as_deref()
-        .is_some_and(|prompt| prompt.contains("before"));
+        .as_ref()
+        .is_some_and(|prompt| prompt.source.contains("before"));
     if let Some(before) = before.filter(|_| !says_before) {
         parts.push(format!(
             "## The earlier try\n\nThis was tried before and did not do. What was said about it:\n\n{}",
@@ -180,4 +190,117 @@ pub(crate) fn repair(problems: &[String]) -> String {
          at the end of your message.",
         list.join("\n")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::library::{Found, Library};
+    use crate::places::Places;
+    use crate::template::for_template;
+    use domain::{FlowRef, Name, PlannedStep, ProjectId, RunEvent, RunId, RunInput, RunStarted, Size};
+    use std::sync::Arc;
+
+    const WIDE: &str = r#"
+name = "wide"
+category = "analysis"
+summary = "Many items."
+
+[size]
+small = { depth = 1, items = [] }
+medium = { depth = 3, items = [] }
+large = { depth = 9, items = [] }
+
+[[step]]
+id = "survey"
+kind = "agent"
+prompt = "Look."
+
+[[step]]
+id = "all"
+kind = "agent"
+needs = ["survey"]
+each = "size.items"
+prompt = "All of the survey's items, {{ size.depth }} deep: {{ item }}."
+"#;
+
+    /// The wide flow in the middle of it: a long survey, and a list of which half is done.
+    fn world(items: u32) -> (Checked, Run) {
+        let found = Found {
+            label: "wide.toml".to_owned(),
+            text: WIDE.to_owned(),
+            places: Places::built_in(),
+        };
+        let checked = Library::check(&found, Some("wide")).expect("a flow");
+        let mut plan = checked.plan(Size::Medium);
+        let list = Value::List((0..items).map(|item| Value::Int(item.into())).collect());
+        plan.size.insert("items".to_owned(), list.clone());
+        let started = RunStarted {
+            project: ProjectId::from_bits(1),
+            unit: None,
+            slug: "calm-otter".to_owned(),
+            flow: FlowRef {
+                name: Name::from("wide"),
+                version: 1,
+                hash: String::new(),
+            },
+            plan: Arc::new(plan),
+            input: RunInput {
+                question: "Why?".to_owned(),
+                size: Size::Medium,
+                fast: false,
+                agent: Name::from("rehearsal"),
+                model: None,
+                extra: [("list".to_owned(), list.clone())].into(),
+            },
+            base: "1".repeat(40),
+        };
+        let mut run = Run::started(RunId::from_bits(7), &started);
+        let survey = StepKey::only(Name::from("survey"));
+        let steps = (0..items).map(|item| PlannedStep {
+            key: StepKey::item(Name::from("all"), item),
+            item: Value::Int(item.into()),
+        });
+        let first = PlannedStep {
+            key: survey.clone(),
+            item: Value::Null,
+        };
+        let steps = std::iter::once(first).chain(steps).collect();
+        run.apply(&RunEvent::StepsPlanned { steps });
+        let done = (0..items / 2).map(|item| (StepKey::item(Name::from("all"), item), Value::from("Done.")));
+        for (key, output) in std::iter::once((survey, list)).chain(done) {
+            run.apply(&RunEvent::StepCompleted {
+                key,
+                output,
+                change: None,
+            });
+        }
+        (checked, run)
+    }
+
+    #[test]
+    fn what_an_item_is_told_does_not_grow_with_the_list() {
+        let (checked, run) = world(40);
+        let step = checked.step(&Name::from("all")).expect("the step");
+        let key = StepKey::item(Name::from("all"), 39);
+        let template = step.texts.prompt.as_ref().expect("a prompt");
+
+        let names = names(template, step, &run, (&key, None));
+
+        // What is not named is not made: neither the list, nor the survey, nor what the other items gave.
+        let made = Names::from([
+            (
+                "size".to_owned(),
+                for_template(&Value::map([("depth", Value::Int(3))])),
+            ),
+            ("item".to_owned(), for_template(&Value::Int(39))),
+        ]);
+        assert_eq!(names, made);
+        let told = render(&checked, step, &run, (&key, Role::Work, None)).expect("rendered");
+        assert!(
+            told.prompt.starts_with("All of the survey's items, 3 deep: 39."),
+            "{}",
+            told.prompt
+        );
+    }
 }

@@ -3,6 +3,7 @@
 use super::Run;
 use crate::{Name, Scope, Value};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// A run as a scope of names: `input`, `size`, and every step of the plan by its id.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +33,14 @@ impl<'a> RunScope<'a> {
     /// What the run was asked, as one map.
     #[must_use]
     pub fn input(&self) -> Value {
+        self.input_of(|_| true)
+    }
+
+    /// The same, of what else it was asked only these entries: a list that nobody looks at is not copied.
+    #[must_use]
+    pub fn input_of(&self, is_wanted: impl Fn(&str) -> bool) -> Value {
         let input = &self.run.start().input;
-        let mut entries = input.extra.clone();
+        let mut entries = chosen(&input.extra, is_wanted);
         entries.insert("question".to_owned(), Value::from(input.question.as_str()));
         entries.insert("fast".to_owned(), Value::Bool(input.fast));
         entries.insert("agent".to_owned(), Value::from(input.agent.as_str()));
@@ -47,8 +54,21 @@ impl<'a> RunScope<'a> {
     /// What the run's size means.
     #[must_use]
     pub fn size(&self) -> Value {
-        Value::Map(self.run.start().plan.size.clone())
+        self.size_of(|_| true)
     }
+
+    /// The same, of these entries only.
+    #[must_use]
+    pub fn size_of(&self, is_wanted: impl Fn(&str) -> bool) -> Value {
+        Value::Map(chosen(&self.run.start().plan.size, is_wanted))
+    }
+}
+
+fn chosen(entries: &BTreeMap<String, Value>, is_wanted: impl Fn(&str) -> bool) -> BTreeMap<String, Value> {
+    let chosen = entries.iter().filter(|(name, _)| is_wanted(name));
+    chosen
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 impl Scope for RunScope<'_> {

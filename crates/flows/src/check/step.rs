@@ -10,6 +10,7 @@ use crate::duration;
 use crate::near;
 use crate::read::{Kind, RetryFile, StepFile};
 use crate::shape::Shape;
+use crate::template::Template;
 use domain::{Access, Name, Network, PlanStep, Retry, StepKind, Trigger};
 use std::ops::{Range, RangeInclusive};
 
@@ -192,11 +193,12 @@ impl Checker<'_> {
                 self.template(field, text, scope.as_ref());
             }
         }
+        let kept = |text: Option<&At<String>>| text.map(|text| Template::new(text.value.clone()));
         StepTexts {
             persona: self.persona(step.persona.as_ref()),
-            prompt: step.prompt.as_ref().map(|text| text.value.clone()),
-            command: step.command.as_ref().map(|text| text.value.clone()),
-            gate: step.gate.as_ref().map(|text| text.value.clone()),
+            prompt: kept(step.prompt.as_ref()),
+            command: kept(step.command.as_ref()),
+            gate: kept(step.gate.as_ref()),
             schema: self.schema(step),
             contracts: step
                 .contracts

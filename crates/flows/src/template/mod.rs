@@ -4,10 +4,12 @@
 mod absent;
 mod filters;
 mod growth;
+mod mentions;
 mod shell;
 
 pub(crate) use absent::left_out;
 pub(crate) use filters::{FILTERS, TESTS};
+pub(crate) use mentions::Template;
 
 use domain::Value;
 use minijinja::syntax::SyntaxConfig;
