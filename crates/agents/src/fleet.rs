@@ -157,6 +157,7 @@ impl Fleet {
             place: wanted.place,
             access: Access::Write,
             protects_tree: false,
+            unseen: Vec::new(),
             network: Network::None,
             home: None,
             temporary,

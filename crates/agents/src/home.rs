@@ -1,6 +1,7 @@
 //! Owns: the homes that steps keep, `homes/<run>/<step>/<agent>/`, and what is put into one before a task.
 
 use crate::account::{Holder, private_folder};
+use crate::sandbox::STAND_IN;
 use domain::{RunId, StepKey};
 use engine::ports::TaskFile;
 use std::io;
@@ -15,6 +16,8 @@ pub(crate) struct Home {
     pub(crate) temporary: PathBuf,
     /// Always empty.
     pub(crate) empty: PathBuf,
+    /// A file that says nothing.
+    pub(crate) unseen: PathBuf,
     /// Inputs too long for a prompt.
     pub(crate) files: PathBuf,
     /// For setting up the step's working copy, whoever works in it.
@@ -30,6 +33,7 @@ impl Home {
             home: folder.join("home"),
             temporary: folder.join("tmp"),
             empty: folder.join("tmp.empty"),
+            unseen: folder.join("tmp.unseen"),
             files: folder.join("files"),
             // No agent's name has a point.
             setup: step.join(".setup"),
@@ -40,6 +44,7 @@ impl Home {
         for needed in [&made.home, &made.temporary, &made.empty, &made.files] {
             private_folder(needed)?;
         }
+        std::fs::write(&made.unseen, STAND_IN)?;
         Ok(made)
     }
 

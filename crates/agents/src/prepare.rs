@@ -9,7 +9,7 @@ use crate::harness::{Caps, Prepared, SetUp};
 use crate::home::Home;
 use crate::install::{Installed, expand, find};
 use crate::process::MARKER;
-use crate::sandbox::{Bounds, InForce, Policy, Program, Sandbox};
+use crate::sandbox::{Bounds, InForce, Policy, Program, Sandbox, unseen};
 use domain::{Access, Name, Network};
 use engine::faults::{Control, is_off};
 use engine::ports::{BeginError, Setup, WorkOrder};
@@ -94,12 +94,13 @@ impl Ready {
         let holes = self.holes(&home, &order, model.as_deref());
         let manners = self.manners(order.access);
         write_files(descriptor, &manners, &holes, &home).map_err(begin_error)?;
-        let policy = self.policy(fleet, &order, &home);
+        let bounds = bounds(&fleet.in_force);
+        let mut policy = self.policy(fleet, &order, &home);
+        policy.unseen = self.unseen(&order, &bounds)?;
         let setup = order.setup.as_ref();
         let setup = setup
             .map(|setup| self.setup(fleet, (&order, setup), &home))
             .transpose()?;
-        let bounds = bounds(&fleet.in_force);
         let is_sandboxed = bounds.sandbox != Sandbox::None;
         let named = manners
             .iter()
@@ -199,6 +200,7 @@ impl Ready {
                 order.access
             },
             protects_tree: true,
+            unseen: Vec::new(),
             network: if is_off(Control::NetworkClosed) {
                 Network::Open
             } else {
@@ -209,6 +211,25 @@ impl Ready {
             readable,
             writable: listed(&chosen.writable, &self.descriptor.writable),
         }
+    }
+
+    /// What of the working copy it must not see. Where that cannot be, it does not start: its key might go astray.
+    fn unseen(&self, order: &WorkOrder, bounds: &Bounds) -> Result<Vec<PathBuf>, BeginError> {
+        let found = unseen(&order.place, &self.descriptor.obeys);
+        let open = match (&found, bounds.sandbox) {
+            (Err(name), _) => (*name).to_owned(),
+            (Ok(files), Sandbox::Landlock | Sandbox::None) if !files.is_empty() => files[0]
+                .strip_prefix(&order.place)
+                .unwrap_or(&files[0])
+                .display()
+                .to_string(),
+            (Ok(_), _) => return Ok(found.unwrap_or_default()),
+        };
+        Err(BeginError::Unenforceable(format!(
+            "agent `{}` would obey `{open}` of the working copy, which may send its key elsewhere and cannot be hidden \
+             here: use bubblewrap, take the file out of the repository, or choose another agent",
+            self.agent
+        )))
     }
 
     /// The project's own command: in the task's sandbox, but with a home that holds no login.
@@ -245,6 +266,7 @@ impl Ready {
                 place: order.place.clone(),
                 access: Access::Write,
                 protects_tree: true,
+                unseen: Vec::new(),
                 network: setup.network,
                 home: Some(own),
                 temporary: home.setup.join("tmp"),

@@ -166,6 +166,7 @@ impl Fleet {
             place,
             access: Access::Read,
             protects_tree: false,
+            unseen: Vec::new(),
             network: Network::None,
             home: Some(home),
             temporary,

@@ -38,6 +38,10 @@ pub struct Descriptor {
     /// Files put into its home.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
+    /// Files of a working copy that it obeys whatever it is told, and that may say where its key is sent: it does not
+    /// see them.
+    #[serde(default)]
+    pub obeys: Vec<String>,
     /// Besides, for tasks that must not write.
     #[serde(default)]
     pub read: Manner,

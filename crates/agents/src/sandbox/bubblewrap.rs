@@ -104,6 +104,9 @@ pub(super) fn whole(bubblewrap: &Path, policy: &Policy, ours: Option<&Path>) -> 
     if policy.protects_tree {
         hide(&mut line, policy);
     }
+    for file in &policy.unseen {
+        line.mount("--ro-bind", &unseen_stand_in(policy), file);
+    }
     if let Some(ours) = ours {
         // Looked up each time: an upgrade may have put another in its place.
         let ours = std::fs::canonicalize(ours).unwrap_or_else(|_| ours.to_owned());
@@ -166,6 +169,11 @@ fn protect_one(line: &mut Line, policy: &Policy, path: &Path, even_when_absent: 
 /// An empty folder beside the folder for what is temporary.
 pub(super) fn stand_in(policy: &Policy) -> PathBuf {
     policy.temporary.with_extension("empty")
+}
+
+/// A file that says nothing, beside that folder.
+fn unseen_stand_in(policy: &Policy) -> PathBuf {
+    policy.temporary.with_extension("unseen")
 }
 
 enum Kind {

@@ -240,6 +240,7 @@ async fn on_ground(spawner: &Spawner, ground: &Path, bounds: &Bounds) -> Result<
         place,
         access: Access::Read,
         protects_tree: true,
+        unseen: Vec::new(),
         network: Network::None,
         home: None,
         temporary,

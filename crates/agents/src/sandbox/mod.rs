@@ -9,6 +9,7 @@ mod bubblewrap;
 mod escape;
 mod rules;
 mod system;
+mod unseen;
 mod watched;
 mod weakness;
 
@@ -16,6 +17,7 @@ pub use bounds::{Bounds, Choice, Containment, Sandbox};
 pub(crate) use escape::probe;
 pub use escape::{Attempt, InForce};
 pub(crate) use system::is_common;
+pub(crate) use unseen::{STAND_IN, unseen};
 pub(crate) use watched::Watched;
 
 use crate::shim::wire::{Launch, Order};
@@ -50,6 +52,8 @@ pub(crate) struct Policy {
     pub(crate) access: Access,
     /// Whether configuration inside the working copy is kept from it. Our own commands on the tree need none of that.
     pub(crate) protects_tree: bool,
+    /// Files of the working copy that it must not see, by where they really lie; only mounts can do that.
+    pub(crate) unseen: Vec<PathBuf>,
     /// What it may reach.
     pub(crate) network: Network,
     /// Its home, which it may change.

@@ -4,7 +4,7 @@ use crate::common::*;
 use agents::{Confined, Sandbox};
 use cases::Case;
 use domain::{Access, Network};
-use engine::ports::{Agents, BeginError, TaskFile};
+use engine::ports::{Agents, BeginError, TaskFile, WorkOrder};
 use std::time::Duration;
 
 /// Says which of the attempts succeeded.
@@ -380,4 +380,45 @@ async fn confined_work_writes_the_place_and_has_no_network() {
         ..wanted
     };
     assert!(world.fleet.confined(late).await.unwrap().is_late);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_21_what_an_agent_would_obey_is_not_seen_or_keeps_it_from_starting() {
+    let file = ".its/.env";
+    let plant = |world: &World| {
+        std::fs::create_dir(world.place().join(".its")).unwrap();
+        std::fs::write(world.place().join(file), "BASE_URL=http://planted\n").unwrap();
+    };
+    let config = |mode: &str| format!("{mode}[agents.command]\nobeys = [{file:?}]\n");
+    let shows = format!("cat {file} || echo nothing");
+
+    for access in [Access::Read, Access::Write] {
+        let ask = |world: &World| WorkOrder {
+            access,
+            ..world.command(&shows)
+        };
+        let world = World::new(&config(BWRAP)).await;
+        assert_eq!(
+            said(&world.run(ask(&world)).await),
+            "nothing",
+            "where there is none"
+        );
+        plant(&world);
+        assert_eq!(said(&world.run(ask(&world)).await), "{}", "{access:?}");
+        let kept = std::fs::read_to_string(world.place().join(file)).unwrap();
+        assert_eq!(kept, "BASE_URL=http://planted\n", "it is as it was");
+
+        for mode in [LANDLOCK, NOTHING] {
+            let world = World::new(&config(mode)).await;
+            assert_eq!(
+                said(&world.run(ask(&world)).await),
+                "nothing",
+                "where there is none"
+            );
+            plant(&world);
+            let refusal = world.refusal(ask(&world)).await;
+            let is_meant = matches!(&refusal, BeginError::Unenforceable(why) if why.contains(file));
+            assert!(is_meant, "{mode}: {refusal:?}");
+        }
+    }
 }
