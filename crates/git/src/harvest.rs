@@ -60,10 +60,9 @@ impl Places {
             .tree_of(listing)
             .await
             .map_err(|error| crate::error::with_space(error, &site.dir))?;
-        if tree == project.tree_of(&self.git, &record.base).await? {
+        let Some(commit) = self.commit(&gather, &record, &tree, message).await? else {
             return Ok(None);
-        }
-        let commit = self.commit(&gather, &record, &tree, message).await?;
+        };
         tamper::refuse(&site, &record, &project)?;
         reach(CrashPoint::MidHarvest);
         self.fetch(&site, &record, &project, (task, &commit)).await?;
@@ -97,7 +96,14 @@ impl Places {
         }
     }
 
-    async fn commit(&self, gather: &Gather<'_>, record: &Record, tree: &Oid, message: &str) -> Answer<Oid> {
+    /// Makes a commit; none when its files are those of the base.
+    async fn commit(
+        &self,
+        gather: &Gather<'_>,
+        record: &Record,
+        tree: &Oid,
+        message: &str,
+    ) -> Answer<Option<Oid>> {
         let message = if message.trim().is_empty() {
             "Work of an agent"
         } else {
@@ -121,16 +127,20 @@ impl Places {
         let call = self
             .git
             .call(&gather_git_dir(gather))
-            .args(["rev-list", "--parents", "-n", "1"]);
-        let call = call.args(["--end-of-options"]).values([commit.as_str()]);
-        let line = call.stdout("read the new commit").await?;
-        let expected = format!("{commit} {}\n", record.base);
-        if line != expected.as_bytes() && !is_off(Control::DescendsFromBase) {
+            .args(["rev-list", "--no-walk=unsorted", "--no-commit-header"])
+            .args(["--format=%H %P%n%T", "--end-of-options"]);
+        let call = call.values([commit.as_str(), record.base.as_str()]);
+        let said = call.stdout("read the new commit").await?;
+        let said = String::from_utf8_lossy(&said);
+        let [line, tree, _, base_tree] = said.lines().collect::<Vec<_>>()[..] else {
+            return Err(failed("git's words on two commits have an unknown form"));
+        };
+        if line != format!("{commit} {}", record.base) && !is_off(Control::DescendsFromBase) {
             return Err(WorkspaceError::Tampered(
                 "the new commit does not stand on the run's line".to_owned(),
             ));
         }
-        Ok(commit)
+        Ok(Some(commit).filter(|_| tree != base_tree))
     }
 
     /// Fetches one commit under a name of the run, looks at it, and only then gives it the task's name.

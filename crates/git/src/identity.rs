@@ -14,17 +14,28 @@ pub(crate) struct Identity {
 impl Identity {
     /// Reads `user.name` and `user.email` as the person's git would, includes and all; reading runs nothing.
     pub(crate) async fn of(git: &Git, project: &Project) -> Answer<Self> {
-        let (name, email) = (
-            setting(git, project, "user.name").await?,
-            setting(git, project, "user.email").await?,
-        );
+        let call = match project.kind {
+            ProjectKind::Repository => project.checkout_call(git)?,
+            ProjectKind::Bare | ProjectKind::Folder => git.call(&project.shared()).with_users_configuration(),
+        };
+        let ran = call
+            .args(["config", "--includes", "-z", "--get-regexp"])
+            .values([r"^user\.(name|email)$"])
+            .run("read who you are")
+            .await?;
+        let (name, email) = (last(&ran.stdout, b"user.name"), last(&ran.stdout, b"user.email"));
         Ok(match (name, email) {
-            (Some(name), Some(email)) => Self { name, email },
-            _ => Self {
-                name: "Partita".to_owned(),
-                email: "partita@localhost".to_owned(),
-            },
+            (Some(name), Some(email)) if ran.code == Some(0) => Self { name, email },
+            _ => Self::ours(),
         })
+    }
+
+    /// For a person who has told git neither.
+    pub(crate) fn ours() -> Self {
+        Self {
+            name: "Partita".to_owned(),
+            email: "partita@localhost".to_owned(),
+        }
     }
 
     /// Says it to a command that makes a commit; `date` in git's own form, or now.
@@ -41,21 +52,18 @@ impl Identity {
     }
 }
 
-async fn setting(git: &Git, project: &Project, name: &str) -> Answer<Option<String>> {
-    let call = match project.kind {
-        ProjectKind::Repository => project.checkout_call(git)?,
-        ProjectKind::Bare | ProjectKind::Folder => git.call(&project.shared()).with_users_configuration(),
-    };
-    let ran = call
-        .args(["config", "--includes", "-z", "--get"])
-        .values([name])
-        .run("read who you are")
-        .await?;
-    let text = String::from_utf8_lossy(&ran.stdout);
+/// The value that counts, of all that git found from the general to the particular: the last one, were it empty.
+fn last(found: &[u8], key: &[u8]) -> Option<String> {
+    let mut of_key = found
+        .split(|byte| *byte == 0)
+        .filter_map(|entry| entry.strip_prefix(key))
+        // The line ends where the value begins; a key that is merely there has none.
+        .filter(|rest| rest.first().is_none_or(|byte| *byte == b'\n'));
+    let text = String::from_utf8_lossy(of_key.next_back()?);
     let plain: String = text
         .chars()
         .filter(|c| !c.is_control() && !matches!(c, '<' | '>'))
         .take(200)
         .collect();
-    Ok(Some(plain.trim().to_owned()).filter(|value| ran.code == Some(0) && !value.is_empty()))
+    Some(plain.trim().to_owned()).filter(|value| !value.is_empty())
 }

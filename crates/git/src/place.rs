@@ -7,11 +7,11 @@ use crate::files::{self, blocking};
 use crate::holders;
 use crate::identity::Identity;
 use crate::listing::{Listing, Look};
-use crate::names::{Oid, key_slug, place_ref};
+use crate::names::{Oid, key_slug};
 use crate::places::Places;
 use crate::project::Project;
 use crate::record::{self, Record};
-use crate::refs::{self, Move};
+use crate::refs;
 use crate::skeleton::{AGENT_BRANCH, Skeleton};
 use crate::tamper;
 use domain::{Access, RunId, StepKey};
@@ -230,21 +230,14 @@ impl Places {
     }
 
     async fn make(&self, site: &Site, spec: &PlaceSpec, base: &Oid, project: &Project) -> Answer<()> {
-        self.pin_place(project, spec, base).await?;
-        let identity = Identity::of(&self.git, project).await?;
-        let record = Record {
-            project: project.folder.clone(),
-            run: spec.run,
-            key: spec.key.clone(),
-            access: spec.access,
-            base: base.clone(),
-            identity: identity.clone(),
-            boot: files::boot_id(),
-        };
         let making = Site::at(files::unique_beside(&site.dir, "making"));
-        let built = self.build(&making, &record, project).await;
+        // Together: before both are done, nobody can see the place.
+        let (pinned, built) = tokio::join!(
+            self.pin_place(project, spec, base),
+            self.build(&making, spec, base, project)
+        );
         let built = built.map_err(|error| crate::error::with_space(error, &making.dir));
-        let placed = match built {
+        let placed = match pinned.and(built) {
             Ok(()) => {
                 reach(CrashPoint::MidPlace);
                 fs::rename(&making.dir, &site.dir).map_err(|error| io_failed("make", &site.dir, &error))
@@ -260,8 +253,21 @@ impl Places {
         Ok(())
     }
 
-    async fn build(&self, making: &Site, record: &Record, project: &Project) -> Answer<()> {
-        let (at, keep) = (making.clone(), Skeleton::keep(project, &record.base));
+    async fn build(&self, making: &Site, spec: &PlaceSpec, base: &Oid, project: &Project) -> Answer<()> {
+        let record = Record {
+            project: project.folder.clone(),
+            run: spec.run,
+            key: spec.key.clone(),
+            access: spec.access,
+            base: base.clone(),
+            identity: match spec.access {
+                Access::Write => Identity::of(&self.git, project).await?,
+                // Nothing is committed there.
+                Access::Read => Identity::ours(),
+            },
+            boot: files::boot_id(),
+        };
+        let (at, keep) = (making.clone(), Skeleton::keep(project, base));
         let agents = Skeleton::agents(project, record.identity.clone());
         blocking(move || {
             for folder in [at.tree(), at.scratch()] {
@@ -271,17 +277,9 @@ impl Places {
             agents.write(&at.tree().join(".git"))
         })
         .await?;
-        // Nothing here has to survive power loss: a place whose machine went down is looked at again.
-        let call = self
-            .place_call(making, &making.base_index())
-            .pin("core.fsync=none");
-        let call = call
-            .args(["read-tree", "-m", "-u", "--end-of-options"])
-            .values([record.base.as_str()]);
-        let made = call.stdout(&format!("check out {}", record.base)).await;
-        made.map_err(|error| explain_checkout(error, &record.base))?;
-        let names = refs::under(&self.git, project, "refs/").await?;
-        let (at, record, agents_refs) = (making.clone(), record.clone(), packed(&names, &record.base));
+        let (made, names) = tokio::join!(self.check_out(making, base), refs::peoples(&self.git, project));
+        made?;
+        let (at, agents_refs) = (making.clone(), packed(&names?, base));
         blocking(move || {
             let git = at.tree().join(".git");
             let put = |name: &str, bytes: &[u8]| {
@@ -301,23 +299,20 @@ impl Places {
         .await
     }
 
-    async fn pin_place(&self, project: &Project, spec: &PlaceSpec, base: &Oid) -> Answer<()> {
-        let name = place_ref(spec.run, &spec.key);
-        if refs::read(&self.git, project, &name).await?.as_ref() == Some(base) {
-            return Ok(());
+    /// Writes the files of a commit and the index that knows them.
+    async fn check_out(&self, making: &Site, base: &Oid) -> Answer<()> {
+        // Nothing here has to survive power loss: a place whose machine went down is looked at again.
+        let call = self
+            .place_call(making, &making.base_index())
+            .pin("core.fsync=none");
+        let call = call
+            .args(["read-tree", "-m", "-u", "--end-of-options"])
+            // What is no commit is refused here: a pin may name anything.
+            .values([format!("{base}^{{commit}}")]);
+        match call.stdout(&format!("check out {base}")).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(explain_checkout(error, base)),
         }
-        if !self.has_commit(project, base).await? {
-            return Err(crate::error::missing(format!(
-                "commit {base} is not in {}",
-                project.folder.display()
-            )));
-        }
-        let turn = self.turn(project).await?;
-        let pin = [Move::Set {
-            name,
-            to: base.clone(),
-        }];
-        refs::change(&self.git, project, &pin, self.limits.lock_wait, &turn).await
     }
 
     /// Removes what killed makers of this place left.
@@ -473,7 +468,11 @@ fn is_trusted_after_start(site: &Site, record: &Record) -> bool {
 
 fn explain_checkout(error: engine::ports::WorkspaceError, base: &Oid) -> engine::ports::WorkspaceError {
     match error {
-        engine::ports::WorkspaceError::Failed(words) if words.contains("unable to read tree") => {
+        engine::ports::WorkspaceError::Failed(words)
+            if ["unable to read tree", "Not a valid object name"]
+                .iter()
+                .any(|sign| words.contains(sign)) =>
+        {
             crate::error::missing(format!("commit {base} is not in the project: {words}"))
         }
         other => other,

@@ -9,7 +9,9 @@ use crate::place::Site;
 use crate::project::{Project, ProjectKind};
 use crate::queue::{Queues, Turn};
 use crate::record::Record;
+use crate::ref_files;
 use crate::refs::{self, Move};
+use crate::repositories::Repositories;
 use crate::tamper;
 use domain::{Change, RunId, TaskId};
 use engine::faults::{Control, is_off};
@@ -65,6 +67,7 @@ pub struct Places {
     pub(crate) confined: Arc<dyn Confined>,
     pub(crate) queues: Queues,
     pub(crate) limits: Limits,
+    repositories: Repositories,
 }
 
 impl std::fmt::Debug for Places {
@@ -94,6 +97,7 @@ impl Places {
             confined,
             queues: Queues::default(),
             limits: Limits::default(),
+            repositories: Repositories::default(),
         })
     }
 
@@ -119,7 +123,8 @@ impl Places {
     }
 
     pub(crate) async fn project(&self, folder: &Path) -> Answer<Project> {
-        Project::find(&self.git, folder, &self.worktrees.join(FOLDERS)).await
+        let folders = self.worktrees.join(FOLDERS);
+        Project::find(&self.git, folder, &folders, &self.repositories).await
     }
 
     /// A turn on what the repository shares.
@@ -238,12 +243,6 @@ impl Places {
             .transpose()?;
         let to = Oid::given(&spec.to)?;
         let project = self.project(&spec.project).await?;
-        if !self.has_commit(&project, &to).await? {
-            return Err(missing(format!(
-                "commit {to} is not in {}",
-                project.folder.display()
-            )));
-        }
         let turn = self.turn(&project).await?;
         let now = refs::read(&self.git, &project, &name).await?;
         if now.as_ref() == Some(&to) {
@@ -261,6 +260,7 @@ impl Places {
                 "branch `{branch}` is checked out in {checkout}: {words}"
             )));
         }
+        let nowhere = missing(format!("commit {to} is not in {}", project.folder.display()));
         let change = match from {
             _ if !is_compared => Move::Set { name, to },
             None => Move::Create { name, to },
@@ -269,12 +269,16 @@ impl Places {
         match refs::try_change(&self.git, &project, &[change], self.limits.lock_wait, &turn).await? {
             Ok(()) => Ok(()),
             Err(refused) if refused.is_moved() => Err(WorkspaceError::BranchMoved { branch }),
+            Err(refused) if refused.is_no_commit() => Err(nowhere),
             Err(refused) => Err(crate::error::git_failed("move the branch", &refused.stderr)),
         }
     }
 
     /// The checkout of the person that stands on a branch.
     async fn checkout_of(&self, project: &Project, name: &str) -> Answer<Option<String>> {
+        if project.has_ref_files && ref_files::is_checked_out_nowhere(&project.common, name) {
+            return Ok(None);
+        }
         let call = self
             .git
             .call(&project.shared())

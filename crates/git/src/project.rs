@@ -4,8 +4,9 @@
 //! written into the person's folder.
 
 use crate::command::{Call, Git, GitDir};
-use crate::error::{Answer, failed, git_failed, io_failed, missing};
+use crate::error::{Answer, failed, io_failed, missing};
 use crate::names::{Oid, hash, shown};
+use crate::repositories::{Format, Repositories};
 use crate::skeleton::Skeleton;
 use std::fs;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -34,11 +35,18 @@ pub(crate) struct Project {
     /// The part that all checkouts share: refs and objects.
     pub(crate) common: PathBuf,
     pub(crate) is_sha256: bool,
+    /// Refs can be read without git.
+    pub(crate) has_ref_files: bool,
 }
 
 impl Project {
     /// Looks at the folder. `folders` is where the git folders of projects without git are.
-    pub(crate) async fn find(git: &Git, folder: &Path, folders: &Path) -> Answer<Self> {
+    pub(crate) async fn find(
+        git: &Git,
+        folder: &Path,
+        folders: &Path,
+        repositories: &Repositories,
+    ) -> Answer<Self> {
         let folder =
             fs::canonicalize(folder).map_err(|error| io_failed("open the project", folder, &error))?;
         if !folder.is_dir() {
@@ -49,23 +57,18 @@ impl Project {
         };
         owner_is_trusted(git, &folder, &git_dir).await?;
         let common = common_of(&git_dir)?;
-        let asked = git
-            .call(&GitDir::bare(git_dir.clone()))
-            .args(["rev-parse", "--show-object-format"]);
-        let ran = asked.run("read the repository").await?;
-        if ran.code != Some(0) {
-            return Err(git_failed(
-                &format!("read the repository {}", folder.display()),
-                &ran.complaint(),
-            ));
-        }
-        let is_sha256 = ran.stdout.starts_with(b"sha256");
+        let format = repositories.format(git, &git_dir, &common).await?;
+        let Format {
+            is_sha256,
+            has_ref_files,
+        } = format;
         Ok(Self {
             folder,
             kind,
             git_dir,
             common,
             is_sha256,
+            has_ref_files,
         })
     }
 
@@ -82,6 +85,7 @@ impl Project {
             common: git_dir.clone(),
             git_dir,
             is_sha256: false,
+            has_ref_files: true,
         })
     }
 

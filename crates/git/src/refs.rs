@@ -2,10 +2,12 @@
 
 use crate::command::Git;
 use crate::error::{Answer, failed, git_failed};
+use crate::files::blocking;
 use crate::holders;
 use crate::names::Oid;
 use crate::project::Project;
 use crate::queue::Turn;
+use crate::ref_files;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -40,11 +42,23 @@ impl NotMoved {
         ];
         signs.iter().any(|sign| self.stderr.contains(sign))
     }
+
+    /// Whether there is no such commit. Git lets only branches not name other objects.
+    pub(crate) fn is_no_commit(&self) -> bool {
+        let signs = ["with nonexistent object", "trying to write non-commit object"];
+        signs.iter().any(|sign| self.stderr.contains(sign))
+    }
 }
 
 /// Where a ref is; none when it is not there.
 pub(crate) async fn read(git: &Git, project: &Project, name: &str) -> Answer<Option<Oid>> {
     let doing = "read a ref";
+    if project.has_ref_files {
+        let (common, name) = (project.common.clone(), name.to_owned());
+        if let Some(at) = blocking(move || Ok(ref_files::one(&common, &name))).await? {
+            return Ok(at);
+        }
+    }
     let call = git
         .call(&project.shared())
         .args(["rev-parse", "--verify", "--quiet", "--end-of-options"]);
@@ -67,6 +81,20 @@ pub(crate) async fn under(git: &Git, project: &Project, prefix: &str) -> Answer<
         .filter_map(|line| line.split_once(' '))
         .filter_map(|(id, name)| Some((name.to_owned(), Oid::parse(id)?)))
         .collect())
+}
+
+/// The refs that people know: branches, tags, and what they fetched.
+pub(crate) async fn peoples(git: &Git, project: &Project) -> Answer<Vec<(String, Oid)>> {
+    const FOLDERS: [&str; 3] = ["refs/heads/", "refs/tags/", "refs/remotes/"];
+    if project.has_ref_files {
+        let common = project.common.clone();
+        if let Some(found) = blocking(move || Ok(ref_files::under(&common, &FOLDERS))).await? {
+            return Ok(found);
+        }
+    }
+    let mut found = under(git, project, "refs/").await?;
+    found.retain(|(name, _)| FOLDERS.iter().any(|folder| name.starts_with(folder)));
+    Ok(found)
 }
 
 /// Makes all changes or none. The turn shows that the caller stands first in the queue.

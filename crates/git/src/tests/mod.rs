@@ -8,9 +8,12 @@ mod kills;
 mod landing;
 mod measure;
 mod people;
+mod pins;
 mod places;
 mod plain;
+mod processes;
 mod prune;
+mod ref_files;
 
 use crate::{Direct, Git, Limits, Places};
 use domain::{Access, Change, RunId, StepKey, TaskId};
