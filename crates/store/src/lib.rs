@@ -35,5 +35,7 @@ pub use read::{
 };
 pub use sqlite::{Health, Options, SqliteStore};
 pub use time::{iso, moment};
-pub use transcript::{Redactor, TranscriptEntry, TranscriptFiles, TranscriptLimits, TranscriptPage};
+pub use transcript::{
+    Redactor, TranscriptEntry, TranscriptFiles, TranscriptLimits, TranscriptListener, TranscriptPage, Written,
+};
 pub use verify::{VerifyError, read_history, verify};

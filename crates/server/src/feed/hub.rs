@@ -1,20 +1,18 @@
 //! Follows the history and the transcripts, writes each frame once, and hands it to every reader that wants it.
 
-use super::joined::{Piece, joined};
 use super::queue::Queue;
 use super::reading::Filter;
 use super::translator::Translator;
 use super::{Told, placed};
 use crate::app::Parts;
-use crate::show;
-use domain::{RunId, TaskId};
-use engine::ports::StoreError;
+use domain::{Event, RunEvent, RunId, TaskId};
+use engine::ports::{Recorded, StoreError};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use store::{Reader, TranscriptEntry};
-use tokio::sync::{broadcast, watch};
-use tokio::time::{Instant, sleep_until};
+use store::{Reader, TranscriptFiles, TranscriptListener, Written};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// Events that are read at once.
 const EVENTS: usize = 256;
@@ -22,13 +20,13 @@ const EVENTS: usize = 256;
 const PAUSE: Duration = Duration::from_secs(1);
 /// Runs of tasks that are remembered; more are looked up again.
 const TASKS_MAX: usize = 4_096;
+/// How long the end of a task waits for its last words to be written.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// Entries that are told one by one within a window; more wait for its end, so that pieces of one text can be joined.
-const WINDOW_ENTRIES: usize = 64;
+/// Parts that are told one by one within a window; more wait for its end, so that pieces of one text can be joined.
+const WINDOW_PARTS: usize = 64;
 /// How long a reader waits at most for what an agent said, when much is said.
 const WINDOW: Duration = Duration::from_millis(25);
-/// Entries that are joined at once at most: less than what may wait before some are missed.
-const JOINED_MAX: usize = 4_000;
 
 /// All readers.
 pub(crate) struct Hub {
@@ -53,6 +51,9 @@ struct Follower {
     translator: Translator,
     position: u64,
     runs: BTreeMap<TaskId, RunId>,
+    transcripts: Arc<TranscriptFiles>,
+    live: TranscriptListener,
+    pace: Pace,
 }
 
 impl Hub {
@@ -70,13 +71,21 @@ impl Hub {
             translator: Translator::new(parts.reader.clone()),
             position,
             runs: BTreeMap::new(),
+            transcripts: Arc::clone(&parts.transcripts),
+            live: parts.transcripts.subscribe(),
+            pace: Pace::new(),
         };
-        tokio::spawn(follower.run(parts.engine.positions(), parts.transcripts.subscribe()));
+        tokio::spawn(follower.run(parts.engine.positions()));
         Ok(hub)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Up to where everybody was told what happened.
+    pub(super) fn position(&self) -> u64 {
+        self.lock().position
     }
 
     /// A queue for a reader that has seen everything up to `seen`; none while that is less than the hub has told.
@@ -121,7 +130,7 @@ impl Hub {
 /// How much was told lately.
 struct Pace {
     began: Instant,
-    entries: usize,
+    parts: usize,
     /// Until when what comes in waits.
     pause: Option<Instant>,
 }
@@ -130,33 +139,28 @@ impl Pace {
     fn new() -> Self {
         Self {
             began: Instant::now(),
-            entries: 0,
+            parts: 0,
             pause: None,
         }
     }
 
-    fn told(&mut self, entries: usize) {
+    fn told(&mut self, parts: usize) {
         let now = Instant::now();
         if now >= self.began + WINDOW {
-            (self.began, self.entries) = (now, 0);
+            (self.began, self.parts) = (now, 0);
         }
-        self.entries += entries;
-        if self.entries > WINDOW_ENTRIES {
+        self.parts += parts;
+        if self.parts > WINDOW_PARTS {
             self.pause = Some(self.began + WINDOW);
         }
     }
 }
 
 impl Follower {
-    async fn run(
-        mut self,
-        mut positions: watch::Receiver<u64>,
-        mut live: broadcast::Receiver<Arc<TranscriptEntry>>,
-    ) {
-        let mut has_transcripts = true;
-        let mut pace = Pace::new();
+    async fn run(mut self, mut positions: watch::Receiver<u64>) {
         self.catch_up().await;
         loop {
+            let pause = self.pace.pause;
             tokio::select! {
                 // What a task says is told after the event that began it, which is known before the task may speak.
                 biased;
@@ -166,38 +170,23 @@ impl Follower {
                     }
                     self.catch_up().await;
                 }
-                () = sleep_until(pace.pause.unwrap_or_else(Instant::now)), if pace.pause.is_some() => {
-                    self.say_all_that_waits(&mut live, &mut pace).await;
+                () = sleep_until(pause.unwrap_or_else(Instant::now)), if pause.is_some() => {
+                    self.pace = Pace::new();
+                    self.say_what_waits().await;
                 }
-                entry = live.recv(), if has_transcripts && pace.pause.is_none() => match entry {
-                    Ok(entry) => {
-                        self.say(Piece::of(&entry)).await;
-                        pace.told(1);
-                    }
-                    // What was missed shows as a gap between offsets, and the transcript has it.
-                    Err(broadcast::error::RecvError::Lagged(_)) => {}
-                    Err(broadcast::error::RecvError::Closed) => has_transcripts = false,
-                },
+                () = self.live.changed(), if pause.is_none() => self.say_what_waits().await,
             }
         }
     }
 
-    /// Tells what came in during a pause. Pieces of one text become one piece: readers get all of it in fewer frames, and
-    /// none of it is missed for want of time.
-    async fn say_all_that_waits(
-        &mut self,
-        live: &mut broadcast::Receiver<Arc<TranscriptEntry>>,
-        pace: &mut Pace,
-    ) {
-        *pace = Pace::new();
-        let mut taken = 0;
-        // One that was missed ends the taking: what follows it is no piece of what was before.
-        let waiting = std::iter::from_fn(|| live.try_recv().ok()).take(JOINED_MAX);
-        let pieces = joined(waiting.inspect(|_| taken += 1));
-        for piece in pieces {
-            self.say(piece).await;
+    /// Tells what was written since it was told last. After a pause, pieces of one text are one part: readers get all of it
+    /// in fewer frames.
+    async fn say_what_waits(&mut self) {
+        let parts = self.live.take();
+        for part in &parts {
+            self.say(part).await;
         }
-        pace.told(taken);
+        self.pace.told(parts.len());
     }
 
     async fn catch_up(&mut self) {
@@ -216,6 +205,9 @@ impl Follower {
     /// Tells of the next events; false when there were none.
     async fn step(&mut self) -> Result<bool, StoreError> {
         let events = self.reader.events_after(self.position, EVENTS).await?;
+        if events.iter().any(ends_a_task) {
+            self.hear_last_words().await;
+        }
         for event in &events {
             let frames = self.translator.frames(event).await?;
             let told: Vec<Told> = placed(event.position, &frames).collect();
@@ -225,13 +217,19 @@ impl Follower {
         Ok(!events.is_empty())
     }
 
-    async fn say(&mut self, piece: Piece) {
-        let Some(run) = self.run_of(piece.task).await else {
-            return;
-        };
-        let place = (show::id(run), show::id(piece.chat), show::id(piece.task));
-        let frame = piece.entry.frame(self.position, place);
-        self.hub.tell(None, &[Told::of(&frame, None)]);
+    /// Nobody is told that a task has ended before its last words. They were said before its end was stored, which is not
+    /// yet written, and what is written is not yet told.
+    async fn hear_last_words(&mut self) {
+        if timeout(LAST_WORDS, self.transcripts.settled()).await.is_err() {
+            tracing::warn!("the end of a task is told before its last words: they are not written yet");
+        }
+        self.say_what_waits().await;
+    }
+
+    async fn say(&mut self, part: &Written) {
+        if let Some(run) = self.run_of(part.task).await {
+            self.hub.tell(None, &[Told::said(run, part, self.position)]);
+        }
     }
 
     async fn run_of(&mut self, task: TaskId) -> Option<RunId> {
@@ -247,8 +245,13 @@ impl Follower {
     }
 }
 
+const fn ends_a_task(recorded: &Recorded) -> bool {
+    matches!(recorded.event, Event::Run(RunEvent::TaskEnded { .. }))
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::queue::Taken;
     use super::*;
     use api::{Cursor, Topic};
 
@@ -257,6 +260,7 @@ mod tests {
             cursor: Some(Cursor::after(position)),
             topic: Topic::Runs,
             run: None,
+            part: None,
             json: "{}".into(),
         }
     }
@@ -281,11 +285,14 @@ mod tests {
         for position in 6..=8 {
             hub.tell(Some(position), &[told(position)]);
         }
-        let next = async |queue: &Queue| queue.next().await.map(|told| told.cursor);
+        let next = async |queue: &Queue| match queue.next().await {
+            Ok(Taken::Told(told)) => told.cursor,
+            other => panic!("{other:?}"),
+        };
         for position in 6..=8 {
-            assert_eq!(next(&level).await, Ok(Some(Cursor::after(position))));
+            assert_eq!(next(&level).await, Some(Cursor::after(position)));
         }
-        assert_eq!(next(&ahead).await, Ok(Some(Cursor::after(8))));
+        assert_eq!(next(&ahead).await, Some(Cursor::after(8)));
         drop(level);
         assert_eq!(hub.readers(), 1, "whoever left is not counted");
     }

@@ -1,20 +1,22 @@
 //! One reader's way through the feed: the store until it has caught up, then its queue.
 
 use super::hub::Hub;
-use super::queue::{Overrun, Queue};
+use super::queue::{Overrun, Queue, Taken};
 use super::translator::Translator;
-use super::{Told, placed};
+use super::{Part, Told, placed};
 use crate::App;
 use api::{Cursor, FeedClosed, FeedEnd, RunId, Topic};
 use engine::ports::StoreError;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use store::Reader;
+use store::{Reader, Written};
 use tokio::sync::watch;
 
 /// Events that are read at once while catching up.
 const EVENTS: usize = 64;
+/// Entries of a transcript that are read at once for a reader that was late.
+const ENTRIES: usize = 256;
 /// A session that ended is noticed within this time.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -47,6 +49,8 @@ pub(crate) struct Reading {
     read: u64,
     ready: VecDeque<Told>,
     queue: Option<Arc<Queue>>,
+    /// What was said and has to be read before the queue goes on.
+    unread: Option<Part>,
 }
 
 /// What comes next for a reader.
@@ -72,6 +76,7 @@ impl Reading {
             read: cursor.position,
             ready: VecDeque::new(),
             queue: None,
+            unread: None,
         }
     }
 
@@ -109,14 +114,19 @@ impl Reading {
             if let Some(told) = self.ready.pop_front() {
                 return Ok(self.hand_out(told));
             }
+            if let Some(unread) = self.unread {
+                self.read_on(unread).await;
+                continue;
+            }
             let Some(queue) = self.queue.clone() else {
                 self.catch_up().await?;
                 continue;
             };
             let app = self.app.clone();
             tokio::select! {
-                told = queue.next() => match told {
-                    Ok(told) => return Ok(self.hand_out(told)),
+                taken = queue.next() => match taken {
+                    Ok(Taken::Told(told)) => return Ok(self.hand_out(told)),
+                    Ok(Taken::Unread(part)) => self.unread = Some(part),
                     Err(Overrun) => return Ok(Next::Closed(self.closed(FeedEnd::SlowClient))),
                 },
                 _ = self.stopping.changed() => {}
@@ -137,6 +147,30 @@ impl Reading {
         Next::Told(told)
     }
 
+    /// Reads in a transcript what it was too late to hear. It is in the file: only what is written is told.
+    async fn read_on(&mut self, part: Part) {
+        let transcripts = &self.app.parts.transcripts;
+        let page = match transcripts.read(part.task, part.from, ENTRIES).await {
+            Ok(page) => page,
+            Err(error) => {
+                // The gap between offsets shows it.
+                tracing::warn!(%error, task = %part.task, "a reader of the feed misses what was said");
+                self.unread = None;
+                return;
+            }
+        };
+        let is_told = page.entries.partition_point(|entry| entry.index < part.until);
+        let position = self.cursor.position;
+        let parts = Written::joined(&page.entries[..is_told]);
+        let told = parts.iter().map(|said| Told::said(part.run, said, position));
+        self.ready.extend(told);
+        let rest = Part {
+            from: page.next,
+            ..part
+        };
+        self.unread = (!page.is_end && rest.from < rest.until).then_some(rest);
+    }
+
     /// Reads on in the store, or joins the others once there is nothing more to read.
     async fn catch_up(&mut self) -> Result<(), StoreError> {
         // Events without a frame for this reader count as seen, too.
@@ -147,12 +181,17 @@ impl Reading {
             position,
             frames: seen,
         } = self.cursor;
-        let events = self.reader.events_after(position, EVENTS).await?;
-        if events.is_empty() {
+        // Who is in the middle of an event gets the rest of it here: the others are told events as a whole.
+        if seen == 0 {
             self.queue = self.hub.join(position, &self.filter);
-            return Ok(());
+            if self.queue.is_some() {
+                return Ok(());
+            }
         }
-        for event in &events {
+        // No further than all the others: what a task said last is told before its end.
+        let told = self.hub.position().max(position + u64::from(seen > 0));
+        let events = self.reader.events_after(position, EVENTS).await?;
+        for event in events.iter().take_while(|event| event.position <= told) {
             let skipped = if event.position == position + 1 {
                 seen as usize
             } else {

@@ -84,7 +84,7 @@ pub(super) async fn transcript(
         .await;
     let page = page.map_err(read_fails("read a transcript"))?;
     Ok(Json(Transcript {
-        is_whole: is_over && page.entries.len() < limit,
+        is_whole: is_over && page.is_end,
         entries: page.entries.iter().map(show::transcript_entry).collect(),
         next: page.next,
     }))

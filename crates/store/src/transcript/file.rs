@@ -191,24 +191,41 @@ impl TaskFile {
     }
 }
 
-/// Up to `limit` lines from the line of that number on, each with its number. A last line without its end is not one.
-pub(super) fn read(path: &Path, from: u64, limit: usize) -> io::Result<Vec<(u64, Vec<u8>)>> {
+/// Lines that were read, each with its number.
+#[derive(Default)]
+pub(super) struct Lines {
+    pub(super) lines: Vec<(u64, Vec<u8>)>,
+    /// Whether nothing follows, for now.
+    pub(super) is_end: bool,
+}
+
+/// Bytes that are read at once; the line that goes past them is the last.
+const READ_BYTES_MAX: usize = 1024 * 1024;
+
+/// Up to `limit` lines from the line of that number on. A last line without its end is not one.
+pub(super) fn read(path: &Path, from: u64, limit: usize) -> io::Result<Lines> {
+    let mut found = Lines::default();
     let mut lines = match File::open(path) {
         Ok(lines) => lines,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            found.is_end = true;
+            return Ok(found);
+        }
         Err(error) => return Err(error),
     };
     let (start, mut number) = nearest(&index_of(path), from)?;
     lines.seek(SeekFrom::Start(start))?;
-    let mut reader = BufReader::with_capacity(256 * 1024, lines);
-    let mut found = Vec::new();
-    while found.len() < limit {
+    let mut reader = BufReader::with_capacity(64 * 1024, lines);
+    let mut bytes = 0;
+    while found.lines.len() < limit && bytes < READ_BYTES_MAX {
         let mut line = Vec::new();
         if reader.read_until(b'\n', &mut line)? == 0 || !line.ends_with(b"\n") {
+            found.is_end = true;
             break;
         }
         if number >= from {
-            found.push((number, line));
+            bytes += line.len();
+            found.lines.push((number, line));
         }
         number += 1;
     }

@@ -3,13 +3,16 @@
 //! Owns: the files, their index, the limits of their size, the live feed.
 //! Leaves out: the history. A transcript never decides anything, and never waits for a reader or a disk.
 
+mod durable;
 mod file;
+mod live;
 mod pattern;
 mod record;
 mod redact;
 mod spelling;
 mod writer;
 
+pub use live::{TranscriptListener, Written};
 pub use record::TranscriptEntry;
 pub use redact::Redactor;
 
@@ -17,17 +20,17 @@ use crate::error::{OpenError, ReadError};
 use crate::home::{Home, make_private_folder};
 use crate::workers::Workers;
 use domain::{ChatId, TaskId};
+use durable::Durable;
 use engine::ports::{Clock, Entry, Transcripts};
 use file::Limit;
+use live::Listeners;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::oneshot;
 use writer::{Message, Writer};
 
-/// Entries that a slow listener may be behind before it is told that it missed some.
-const LISTENER_QUEUE: usize = 4_096;
 /// Entries that wait for the thread at most, in bytes; what comes in beyond is counted and marked.
 const QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Threads that read.
@@ -70,6 +73,8 @@ pub struct TranscriptPage {
     pub entries: Vec<TranscriptEntry>,
     /// The index to go on from.
     pub next: u64,
+    /// Whether the file ends here, for now.
+    pub is_end: bool,
 }
 
 /// The transcripts of a home.
@@ -77,7 +82,7 @@ pub struct TranscriptFiles {
     root: PathBuf,
     queue: mpsc::Sender<Message>,
     shared: Arc<Shared>,
-    live: broadcast::Sender<Arc<TranscriptEntry>>,
+    listeners: Listeners,
     redactor: Redactor,
     readers: Workers<()>,
 }
@@ -104,7 +109,7 @@ impl TranscriptFiles {
         let root = home.transcripts();
         make_private_folder(&root).map_err(OpenError::file("make the folder", &root))?;
         let (queue, receiver) = mpsc::channel();
-        let (live, _) = broadcast::channel(LISTENER_QUEUE);
+        let listeners = Listeners::default();
         let shared = Arc::new(Shared::default());
         let writer = Writer {
             queue: receiver,
@@ -117,8 +122,9 @@ impl TranscriptFiles {
             entry_bytes_max: limits.entry_bytes,
             clock,
             redactor: redactor.clone(),
-            live: live.clone(),
+            listeners: listeners.clone(),
             tasks: BTreeMap::new(),
+            durable: Durable::start().map_err(OpenError::file("start the threads of", &root))?,
         };
         let readers = std::thread::Builder::new()
             .name("transcripts".to_owned())
@@ -129,7 +135,7 @@ impl TranscriptFiles {
             root,
             queue,
             shared,
-            live,
+            listeners,
             redactor,
             readers,
         })
@@ -141,13 +147,14 @@ impl TranscriptFiles {
         &self.redactor
     }
 
-    /// Entries as they are written. Whoever listens too slowly is told how many it missed, and reads them.
+    /// What is written from now on. Whoever listens too slowly is told where to read what it missed.
     #[must_use]
-    pub fn subscribe(&self) -> broadcast::Receiver<Arc<TranscriptEntry>> {
-        self.live.subscribe()
+    pub fn subscribe(&self) -> TranscriptListener {
+        self.listeners.add()
     }
 
-    /// Up to `limit` entries of a task from an index on; none for a task that said nothing.
+    /// Up to `limit` entries of a task from an index on, and no more than fit in one answer; none for a task that said
+    /// nothing.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -157,7 +164,7 @@ impl TranscriptFiles {
             .readers
             .run(move |()| file::read(&path, from, limit.min(PAGE_MAX)))
             .await;
-        let lines = lines
+        let file::Lines { lines, is_end } = lines
             .map_err(|_gone| ReadError::failed("the store is closed"))?
             .map_err(ReadError::failed)?;
         let next = lines.last().map_or(from, |(number, _)| number + 1);
@@ -165,7 +172,11 @@ impl TranscriptFiles {
             .iter()
             .filter_map(|(number, line)| record::decode(line, *number, task))
             .collect();
-        Ok(TranscriptPage { entries, next })
+        Ok(TranscriptPage {
+            entries,
+            next,
+            is_end,
+        })
     }
 
     /// Waits until everything appended before is written.

@@ -1,6 +1,8 @@
 //! The one thread that writes transcripts: takes what waits, cleans it, writes it, tells those who listen.
 
+use super::durable::Durable;
 use super::file::{Limit, Taken, TaskFile};
+use super::live::Listeners;
 use super::record::{TranscriptEntry, decode, encode};
 use super::redact::Redactor;
 use super::{Shared, cost};
@@ -10,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, PoisonError, atomic::Ordering};
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::oneshot;
 
 /// Entries written in one go.
 const GROUP_MAX: usize = 1_024;
@@ -39,8 +41,9 @@ pub(super) struct Writer {
     pub(super) entry_bytes_max: usize,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) redactor: Redactor,
-    pub(super) live: broadcast::Sender<Arc<TranscriptEntry>>,
+    pub(super) listeners: Listeners,
     pub(super) tasks: BTreeMap<TaskId, Task>,
+    pub(super) durable: Durable,
 }
 
 /// A task whose transcript is open.
@@ -78,7 +81,7 @@ impl Writer {
                     Message::Close(task) => self.close(task),
                     Message::Settle(reply) => settled.push(reply),
                     Message::Stop(reply) => {
-                        self.close_all();
+                        self.end();
                         let _unheard = reply.send(());
                         return;
                     }
@@ -90,7 +93,7 @@ impl Writer {
                 let _unheard = reply.send(());
             }
         }
-        self.close_all();
+        self.end();
     }
 
     /// Each task's messages in their order, with fewer entries.
@@ -296,10 +299,7 @@ impl Writer {
             let Some(file) = &mut task.file else { continue };
             let told = std::mem::take(&mut task.told);
             match file.flush() {
-                // Nobody may be listening.
-                Ok(()) => told
-                    .into_iter()
-                    .for_each(|entry| drop(self.live.send(Arc::new(entry)))),
+                Ok(()) => self.listeners.tell(&told),
                 Err((count, error)) => {
                     tracing::error!(%error, %id, count, "cannot write a transcript");
                     task.lost += count;
@@ -313,13 +313,8 @@ impl Writer {
         self.mark_lost();
         self.write_end(id);
         self.flush();
-        let Some(task) = self.tasks.remove(&id) else {
-            return;
-        };
-        if let Some(file) = task.file
-            && let Err(error) = file.sync()
-        {
-            tracing::error!(%error, %id, "cannot make a transcript durable");
+        if let Some(file) = self.tasks.remove(&id).and_then(|task| task.file) {
+            self.durable.take(id, file);
         }
     }
 
@@ -341,9 +336,10 @@ impl Writer {
         }
     }
 
-    fn close_all(&mut self) {
+    fn end(mut self) {
         let ids: Vec<_> = self.tasks.keys().copied().collect();
         ids.into_iter().for_each(|id| self.close(id));
+        self.durable.finish();
     }
 }
 

@@ -8,7 +8,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use store::{TranscriptFiles, TranscriptLimits};
-use tokio::sync::broadcast::error::RecvError;
 
 struct StillClock;
 
@@ -125,25 +124,54 @@ async fn a_transcript_goes_on_after_a_restart_and_a_torn_line_is_mended() {
 }
 
 #[tokio::test]
-async fn listeners_hear_entries_and_are_told_what_they_missed() {
+async fn listeners_hear_entries_and_are_told_where_to_read_what_they_missed() {
     let home = TestHome::new();
     let files = open(&home, TranscriptLimits::default());
-    let mut listener = files.subscribe();
+    let listener = files.subscribe();
     say(&files, text("one"));
     files.settled().await;
-    let heard = listener.recv().await.unwrap();
+    listener.changed().await;
+    let heard = listener.take();
+    let entry = heard[0].entry.as_ref().unwrap();
+    assert_eq!((heard.len(), heard[0].from, heard[0].until), (1, 0, 1));
     assert_eq!(
-        (heard.index, &heard.kind, heard.task, heard.at),
+        (entry.index, &entry.kind, entry.task, entry.at),
         (0, &text("one"), TASK, later(0))
     );
-    for _ in 0..6_000 {
-        say(&files, EntryKind::MessageEnd);
+    let long = "x".repeat(100_000);
+    for _ in 0..100 {
+        say(&files, EntryKind::Prompt(long.clone()));
     }
     files.settled().await;
-    assert!(matches!(listener.recv().await, Err(RecvError::Lagged(_))));
-    let next = listener.recv().await.unwrap();
-    assert!(next.index > 1_000);
-    assert_eq!(files.read(TASK, 6_000, 9).await.unwrap().entries.len(), 1);
+    let heard = listener.take();
+    let kept = heard.iter().filter(|part| part.entry.is_some()).count();
+    assert!((1..100).contains(&kept), "{kept}");
+    let missed = heard.last().unwrap();
+    assert_eq!((missed.until, &missed.entry), (101, &None));
+    assert_eq!(missed.from, kept as u64 + 1, "no gap, no double");
+    let page = files.read(TASK, missed.from, 1).await.unwrap();
+    assert_eq!(page.entries[0].kind, EntryKind::Prompt(long));
+}
+
+#[tokio::test]
+async fn an_answer_has_a_bound_in_bytes_and_says_whether_more_follows() {
+    let home = TestHome::new();
+    let files = open(&home, TranscriptLimits::default());
+    let long = EntryKind::Prompt("x".repeat(500_000));
+    for _ in 0..5 {
+        say(&files, long.clone());
+    }
+    files.settled().await;
+    let (mut next, mut sizes) = (0, Vec::new());
+    loop {
+        let page = files.read(TASK, next, 1_000).await.unwrap();
+        sizes.push(page.entries.len());
+        next = page.next;
+        if page.is_end {
+            break;
+        }
+    }
+    assert_eq!((sizes, next), (vec![3, 2], 5));
 }
 
 #[tokio::test]
@@ -237,7 +265,7 @@ async fn no_secret_is_written_or_told_whatever_the_pieces() {
     let home = TestHome::new();
     let files = open(&home, TranscriptLimits::default());
     assert!(files.redactor().add("correct horse battery"));
-    let mut listener = files.subscribe();
+    let listener = files.subscribe();
     for piece in [
         "The key is corr",
         "ect hor",
@@ -270,9 +298,9 @@ async fn no_secret_is_written_or_told_whatever_the_pieces() {
         assert!(!written.contains(secret), "{written}");
     }
     let mut told = String::new();
-    while let Ok(entry) = listener.try_recv() {
-        if let EntryKind::Text(piece) = &entry.kind {
-            told.push_str(piece);
+    for part in listener.take() {
+        if let EntryKind::Text(piece) = part.entry.unwrap().kind {
+            told.push_str(&piece);
         }
     }
     assert_eq!(told, "The key is [secret], and [secret] too.");
