@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 pub struct Attention {
     /// The item.
     pub id: AttentionId,
-    /// The run that asks.
-    pub run_id: RunId,
+    /// The run that asks; null when no run does, but the daemon itself: then nothing can be answered.
+    pub run_id: Option<RunId>,
     /// The step instance it is about, as `angles[2]`; null when it is about the whole run.
     pub step_key: Option<String>,
     /// Why a person is asked.
@@ -20,7 +20,7 @@ pub struct Attention {
     pub title: String,
     /// What a person needs to know to answer.
     pub body: String,
-    /// What can be answered, the usual answer first.
+    /// What can be answered, the usual answer first; none when it disappears by itself once it is done.
     pub choices: Vec<Choice>,
     /// Hash over the commands that an approval trusts, exactly as `body` shows them.
     pub trusts: Option<String>,

@@ -76,7 +76,7 @@ impl Frame {
     pub const fn run_id(&self) -> Option<RunId> {
         match self {
             Self::WorkUnitUpdate(frame) => frame.run_id,
-            Self::AttentionUpdate(frame) => Some(frame.item.run_id),
+            Self::AttentionUpdate(frame) => frame.item.run_id,
             Self::FlowRunStarted(frame) => Some(frame.run_id),
             Self::FlowRunStepUpdated(frame) => Some(frame.run_id),
             Self::Delta(frame) => Some(frame.run_id),

@@ -4,6 +4,7 @@ use crate::feed::Hub;
 use crate::guard::{Logins, Sessions};
 use crate::listen::Port;
 use crate::ports::{Fleet, Projects};
+use crate::room::Room;
 use domain::Moment;
 use engine::Engine;
 use engine::ports::{Clock, Store, StoreError};
@@ -63,6 +64,7 @@ pub struct App {
     pub(crate) sessions: Arc<Sessions>,
     pub(crate) logins: Arc<Logins>,
     pub(crate) port: Arc<Port>,
+    pub(crate) room: Room,
     pub(crate) stopping: watch::Sender<bool>,
     turns: Arc<Mutex<Turns>>,
 }
@@ -76,6 +78,7 @@ impl App {
         let hub = Hub::follow(&parts).await?;
         Ok(Self {
             sessions: Arc::new(Sessions::open(parts.daemon.home.join(PAGES), parts.clock.now())),
+            room: Room::follow(&parts),
             parts: Arc::new(parts),
             hub,
             logins: Arc::default(),

@@ -11,6 +11,7 @@ mod listen;
 mod page;
 mod ports;
 mod reply;
+mod room;
 #[expect(
     unused_qualifications,
     reason = "the macro that documents a route writes types out in full"

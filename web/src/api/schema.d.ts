@@ -45,7 +45,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What waits for a person, oldest first. */
+        /**
+         * What waits for a person, oldest first.
+         * @description What the daemon itself needs, where there is such a thing, comes before all that runs ask.
+         */
         get: operations["list"];
         put?: never;
         post?: never;
@@ -700,8 +703,7 @@ export interface components {
         Attention: {
             /** @description The item. */
             id: components["schemas"]["AttentionId"];
-            /** @description The run that asks. */
-            run_id: components["schemas"]["RunId"];
+            run_id?: components["schemas"]["RunId"] | null;
             /** @description The step instance it is about, as `angles[2]`; null when it is about the whole run. */
             step_key?: string | null;
             /** @description Why a person is asked. */
@@ -710,7 +712,7 @@ export interface components {
             title: string;
             /** @description What a person needs to know to answer. */
             body: string;
-            /** @description What can be answered, the usual answer first. */
+            /** @description What can be answered, the usual answer first; none when it disappears by itself once it is done. */
             choices: components["schemas"]["Choice"][];
             /** @description Hash over the commands that an approval trusts, exactly as `body` shows them. */
             trusts?: string | null;
@@ -1307,8 +1309,7 @@ export interface components {
             items: {
                 /** @description The item. */
                 id: components["schemas"]["AttentionId"];
-                /** @description The run that asks. */
-                run_id: components["schemas"]["RunId"];
+                run_id?: components["schemas"]["RunId"] | null;
                 /** @description The step instance it is about, as `angles[2]`; null when it is about the whole run. */
                 step_key?: string | null;
                 /** @description Why a person is asked. */
@@ -1317,7 +1318,7 @@ export interface components {
                 title: string;
                 /** @description What a person needs to know to answer. */
                 body: string;
-                /** @description What can be answered, the usual answer first. */
+                /** @description What can be answered, the usual answer first; none when it disappears by itself once it is done. */
                 choices: components["schemas"]["Choice"][];
                 /** @description Hash over the commands that an approval trusts, exactly as `body` shows them. */
                 trusts?: string | null;
@@ -2311,7 +2312,7 @@ export interface operations {
             query?: {
                 /** @description The `next` of the page before. */
                 cursor?: string;
-                /** @description Items at most: 50 unless said, never more than 500. */
+                /** @description Items of runs at most: 50 unless said, never more than 500. */
                 limit?: number;
             };
             header?: never;

@@ -4,7 +4,7 @@ use super::shown;
 use super::wish::Wish;
 use crate::App;
 use crate::reply::{Answer, Json, Parameters, Place, Refused, not_found, read_fails};
-use crate::show;
+use crate::{room, show};
 use api::{Attention, AttentionId, Choice, Page, Problem};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -18,16 +18,22 @@ use utoipa::IntoParams;
 pub(super) struct ListAsk {
     /// The `next` of the page before.
     cursor: Option<String>,
-    /// Items at most: 50 unless said, never more than 500.
+    /// Items of runs at most: 50 unless said, never more than 500.
     limit: Option<u32>,
 }
 
 /// What waits for a person, oldest first.
+///
+/// What the daemon itself needs, where there is such a thing, comes before all that runs ask.
 #[utoipa::path(get, path = "/api/attention", tag = "attention", params(ListAsk), responses((status = 200, body = Page<Attention>), Refused))]
 pub(super) async fn list(
     State(app): State<App>,
     Parameters(ask): Parameters<ListAsk>,
 ) -> Answer<Json<Page<Attention>>> {
+    let own = match ask.cursor {
+        None => app.room.wanted(&app.parts.daemon.home),
+        Some(_) => None,
+    };
     let page = store::PageAsk {
         after: ask.cursor,
         limit: ask.limit,
@@ -38,7 +44,9 @@ pub(super) async fn list(
         .open_attention(page)
         .await
         .map_err(read_fails("list what waits"))?;
-    shown::page(page, show::attention)
+    let mut page = shown::page(page, show::attention)?;
+    page.0.items.splice(..0, own);
+    Ok(page)
 }
 
 /// Answers. An approval of commands names the hash of what was shown.
@@ -57,6 +65,9 @@ pub(super) async fn answer(
     Json(answer): Json<api::Answer>,
 ) -> Answer<StatusCode> {
     let what = format!("cannot answer {id}");
+    if room::is_room(id) {
+        return Err(ends_by_itself(what));
+    }
     let found = app
         .parts
         .reader
@@ -81,6 +92,13 @@ pub(super) async fn answer(
         by,
     })
     .await
+}
+
+fn ends_by_itself(what: String) -> Refused {
+    Problem::new(409, "wrong_choice", "this takes no answer", what)
+        .because("it disappears once there is room")
+        .hint("make room on the disk that it names")
+        .into()
 }
 
 fn not_what_was_shown(what: String) -> Refused {

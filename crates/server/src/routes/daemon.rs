@@ -83,7 +83,10 @@ async fn count_open(app: &App, mut ask: api::PageAsk) -> Answer<u64> {
         count += page.items.len() as u64;
         match page.next {
             Some(next) => ask.cursor = Some(next),
-            None => return Ok(count),
+            None => {
+                let own = app.room.wanted(&app.parts.daemon.home);
+                return Ok(count + own.into_iter().count() as u64);
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use store::AttentionView;
 pub(crate) fn attention(item: AttentionView) -> Result<api::Attention, String> {
     Ok(api::Attention {
         id: id(item.id),
-        run_id: id(item.run),
+        run_id: Some(id(item.run)),
         step_key: item.key.map(|key| key.to_string()),
         kind: read(&item.kind)?,
         title: item.title,

@@ -19,7 +19,10 @@ class Daemon {
   #ears = new Set<Ear>();
   #feed: Feed | undefined;
   #refresh = soon(async () => {
+    const before = this.status?.health.state;
     this.status = await client.get<Status>("/api/status");
+    // What waits because of it is no run's: no frame tells of it.
+    if (before !== undefined && before !== this.status.health.state) this.#tell();
   }, 1_000);
 
   /** Begins to listen. */
@@ -56,6 +59,10 @@ class Daemon {
 
   #again() {
     this.#refresh();
+    this.#tell();
+  }
+
+  #tell() {
     for (const ear of this.#ears) ear.again?.();
   }
 }
