@@ -22,6 +22,7 @@ mod fix;
 mod limits;
 mod login;
 mod long;
+mod redirect;
 mod repository;
 mod review;
 mod stop;
@@ -31,7 +32,7 @@ mod together;
 macro_rules! cases {
     ($($module:ident $agent:ident { $($more:tt)* })*) => { $(
         mod $module {
-            use crate::{access, faults, fix, limits, long, repository, review, stop, together, world::$agent};
+            use crate::{access, faults, fix, limits, long, redirect, repository, review, stop, together, world::$agent};
 
             #[test]
             fn s4_24_review_completes_with_a_report() {
@@ -66,6 +67,16 @@ macro_rules! cases {
             #[test]
             fn a_20_a_repository_configures_nothing() {
                 repository::configures_nothing(&$agent);
+            }
+
+            #[test]
+            fn a_21_the_endpoint_that_was_chosen_is_asked() {
+                redirect::the_endpoint_that_was_chosen_is_asked(&$agent);
+            }
+
+            #[test]
+            fn a_21_the_provider_is_asked_where_nothing_was_chosen() {
+                redirect::the_provider_is_asked_where_nothing_was_chosen(&$agent);
             }
 
             #[test]
