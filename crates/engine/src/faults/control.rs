@@ -27,6 +27,8 @@ super::point::list! {
         AbstractSockets = "abstract-sockets",
         /// Configuration of git and of agents is mounted read-only in a writable tree.
         ProtectedMounts = "protected-mounts",
+        /// A task does not see what its agent would obey although it may send the key elsewhere.
+        FilesUnseen = "files-unseen",
         /// Configuration of git and of agents is compared after a task.
         ConfigurationCompared = "configuration-compared",
         /// A task's process that comes to the socket is turned away.
