@@ -8,7 +8,6 @@ use std::path::PathBuf;
 #[command(
     name = "partita",
     version,
-    about,
     max_term_width = 100,
     disable_help_subcommand = true
 )]
@@ -233,8 +232,8 @@ pub(crate) enum RunCommand {
         /// Only these: running, completed, failed, cancelled.
         #[arg(long)]
         status: Option<String>,
-        /// How many.
-        #[arg(long, default_value_t = 20)]
+        /// How many, 500 at most.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=500))]
         limit: u32,
     },
     /// Show a run: its steps, its report when it has ended.

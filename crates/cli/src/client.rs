@@ -4,8 +4,8 @@ use crate::error::{CliError, Result};
 use crate::exit::Exit;
 use crate::home::Home;
 use api::{
-    Client, ClientError, FeedAsk, NewProject, Page, PageAsk, Problem, Project, ProjectId, Run, RunDetail,
-    RunFilter, RunId, RunStatus, Topic, WorkUnit,
+    Attention, Client, ClientError, FeedAsk, NewProject, Page, PageAsk, Problem, Project, ProjectId, Run,
+    RunDetail, RunFilter, RunId, RunStatus, Topic, WorkUnit,
 };
 use std::ops::Deref;
 use std::path::Path;
@@ -68,19 +68,21 @@ impl Daemon {
 
     /// All work units.
     pub(crate) async fn all_units(&self) -> Result<Page<WorkUnit>> {
-        let mut ask = PageAsk {
-            cursor: None,
-            limit: Some(PAGE),
+        whole(async |ask| self.work_units(None, &ask).await).await
+    }
+
+    /// All runs that go on.
+    pub(crate) async fn all_running(&self) -> Result<Page<Run>> {
+        let filter = RunFilter {
+            project_id: None,
+            status: Some(RunStatus::Running),
         };
-        let mut items = Vec::new();
-        loop {
-            let page = self.work_units(None, &ask).await?;
-            items.extend(page.items);
-            match page.next {
-                Some(next) => ask.cursor = Some(next),
-                None => return Ok(Page::whole(items)),
-            }
-        }
+        whole(async |ask| self.runs(&filter, &ask).await).await
+    }
+
+    /// All that waits for a person.
+    pub(crate) async fn all_attention(&self) -> Result<Page<Attention>> {
+        whole(async |ask| self.attention(&ask).await).await
     }
 
     /// The newest runs.
@@ -134,6 +136,23 @@ impl Daemon {
     }
 }
 
+/// All of a list, page by page.
+async fn whole<T>(
+    page_of: impl AsyncFn(PageAsk) -> std::result::Result<Page<T>, ClientError>,
+) -> Result<Page<T>> {
+    let mut cursor = None;
+    let mut items = Vec::new();
+    loop {
+        let limit = Some(PAGE);
+        let page = page_of(PageAsk { cursor, limit }).await?;
+        items.extend(page.items);
+        cursor = page.next;
+        if cursor.is_none() {
+            return Ok(Page::whole(items));
+        }
+    }
+}
+
 impl From<ClientError> for CliError {
     fn from(error: ClientError) -> Self {
         match error {
@@ -161,9 +180,10 @@ impl From<ClientError> for CliError {
 
 fn from_problem(problem: Problem) -> CliError {
     let exit = match (problem.code.as_str(), problem.status) {
-        ("agent_missing" | "agent_logged_out" | "agent_unenforceable" | "full", _) => Exit::Machine,
-        ("no_agent" | "agent_ambiguous", _) => Exit::Usage,
-        ("invalid_flow" | "definition_invalid", _) => Exit::Invalid,
+        ("agent_missing" | "agent_logged_out" | "access_unenforceable", _) => Exit::Machine,
+        ("invalid_flow", _) => Exit::Invalid,
+        // What a body names is not there: to a person it is the same as where a path names it.
+        ("unknown_agent" | "unknown_blocker" | "unknown_project", _) => Exit::NotFound,
         (_, 404) => Exit::NotFound,
         (_, 409) => Exit::Refused,
         (_, 400 | 422) => Exit::Usage,
@@ -173,9 +193,10 @@ fn from_problem(problem: Problem) -> CliError {
     let mut told = CliError::new(exit, &problem.code, problem.detail);
     if let Some(because) = problem.because {
         told = told.because(because);
-    }
-    for wrong in problem.errors {
-        told = told.because(format!("{}: {}", wrong.at, wrong.detail));
+    } else {
+        for wrong in problem.errors {
+            told = told.because(format!("{}: {}", wrong.at, wrong.detail));
+        }
     }
     if let Some(hint) = problem.hint {
         told = told.hint(hint);

@@ -26,9 +26,7 @@ impl Context {
             Some(folder) => folder.clone(),
             None => std::env::current_dir().explain("cannot tell which folder this is")?,
         };
-        let project = given
-            .canonicalize()
-            .explain(format!("cannot use the folder {}", given.display()))?;
+        let project = home::project(&given)?;
         let home = home::find(global.home.as_deref(), &project, &folders)?;
         Ok(Self {
             home,

@@ -223,11 +223,10 @@ pub(crate) fn not_running(home: &Home) -> CliError {
 fn signal(pid: u32, signal: rustix::process::Signal) -> Result<()> {
     let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw);
     let Some(pid) = pid else {
-        return Err(CliError::new(
-            Exit::Daemon,
-            "bad_pid",
-            "the PID file holds no process number",
-        ));
+        return Err(
+            CliError::new(Exit::Daemon, "bad_pid", "the PID file holds no process number")
+                .hint("end the daemon by hand; the next command starts it anew"),
+        );
     };
     match rustix::process::kill_process(pid, signal) {
         // Gone between our look and our signal: that is what was wanted.

@@ -68,7 +68,13 @@ impl<T> Explain<T> for std::io::Result<T> {
                     told.hint("make room on the disk; nothing was lost")
                 }
                 std::io::ErrorKind::PermissionDenied => told.hint("the folder must be yours and writable"),
-                _ => told,
+                std::io::ErrorKind::ReadOnlyFilesystem => {
+                    told.hint("choose a place on a disk that can be written to")
+                }
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
+                    told.hint("look whether the path is right")
+                }
+                _ => told.hint("`partita doctor` looks at this machine"),
             }
         })
     }

@@ -108,11 +108,26 @@ fn read_registry(folders: &UserFolders) -> Result<Vec<PathBuf>> {
     }
 }
 
+/// A folder that agents are to work on, as the system knows it.
+pub(crate) fn project(given: &Path) -> Result<PathBuf> {
+    let what = || format!("cannot use the folder {}", given.display());
+    match given.canonicalize() {
+        Ok(folder) if folder.is_dir() => Ok(folder),
+        Ok(_) => Err(CliError::new(Exit::NotFound, "no_folder", what())
+            .because("it is a file")
+            .hint("name the folder that it lies in with --project-dir")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(CliError::new(Exit::NotFound, "no_folder", what())
+                .because("it is not there")
+                .hint("name a folder that is there with --project-dir"))
+        }
+        Err(error) => Err(error).explain(what()),
+    }
+}
+
 /// Gives a project a home of its own.
 pub(crate) fn list_local(project: &Path, folders: &UserFolders) -> Result<Home> {
-    let project = project
-        .canonicalize()
-        .explain(format!("cannot use the folder {}", project.display()))?;
+    let project = self::project(project)?;
     let mut listed = read_registry(folders)?;
     if !listed.contains(&project) {
         listed.push(project.clone());
@@ -138,7 +153,23 @@ pub(crate) struct Home {
 impl Home {
     /// Makes the folder, for its owner alone.
     pub(crate) fn make(&self) -> Result<()> {
-        private_folder(&self.path)
+        let elsewhere = "name another folder with --home or PARTITA_HOME";
+        if self.is_shared() {
+            let what = format!("{} cannot be a home", self.path.display());
+            return Err(CliError::new(Exit::Refused, "shared_home", what)
+                .because("other things lie in it, and others may enter it; a home is closed to them")
+                .hint(elsewhere));
+        }
+        private_folder(&self.path).map_err(|error| error.hint(elsewhere))
+    }
+
+    /// Whether the folder is one that others use: to be closed to them would break what they do there.
+    fn is_shared(&self) -> bool {
+        let is_open =
+            std::fs::metadata(&self.path).is_ok_and(|found| found.permissions().mode() & 0o077 != 0);
+        let names = || self.path.read_dir().into_iter().flatten().flatten();
+        let is_ours = |name: &std::ffi::OsStr| name.as_encoded_bytes().starts_with(b"orchestrator.");
+        is_open && names().next().is_some() && !names().any(|entry| is_ours(&entry.file_name()))
     }
 
     pub(crate) fn pid_file(&self) -> PathBuf {
@@ -215,6 +246,24 @@ mod tests {
         );
         std::fs::create_dir(project.join("src")).unwrap();
         assert_eq!(find(None, &project.join("src"), &folders).unwrap(), made);
+    }
+
+    #[test]
+    fn a_folder_that_others_use_is_no_home() {
+        let temp = tempfile::tempdir().unwrap();
+        let home = Home {
+            path: temp.path().join("shared"),
+        };
+        std::fs::create_dir(&home.path).unwrap();
+        let mode = || std::fs::metadata(&home.path).unwrap().permissions().mode() & 0o777;
+        let open = || std::fs::set_permissions(&home.path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::write(home.path.join("notes"), "somebody's").unwrap();
+        open();
+        assert_eq!(home.make().unwrap_err().exit, Exit::Refused);
+        assert_eq!(mode(), 0o755, "nothing was changed");
+        std::fs::write(home.path.join("orchestrator.db"), "").unwrap();
+        home.make().unwrap();
+        assert_eq!(mode(), 0o700, "a home that somebody opened is closed again");
     }
 
     #[test]

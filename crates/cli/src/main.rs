@@ -1,6 +1,6 @@
 //! The program `partita`: commands, output, exit codes, and the only wiring of all rooms.
 //!
-//! Start reading at `commands/mod.rs` for what a person can ask, and at `wiring.rs` for how the daemon is joined.
+//! Start reading at `commands/mod.rs` for what a person can ask, and at `wiring/mod.rs` for how the daemon is joined.
 
 mod args;
 mod client;
@@ -15,14 +15,16 @@ mod home;
 mod lock;
 mod output;
 mod serve;
+mod usage;
 mod watch;
 mod wiring;
 
 use args::{Cli, Command};
-use clap::Parser;
 use context::Context;
 use error::{CliError, Explain, Result};
+use exit::Exit;
 use std::process::ExitCode;
+use usage::Usage;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -34,12 +36,22 @@ fn main() -> ExitCode {
         }
         Some(_) | None => {}
     }
-    let cli = Cli::parse();
-    let is_json = cli.global.json;
-    match run(cli) {
+    let ended = match usage::read() {
+        Usage::Asked(cli) => run(*cli),
+        Usage::Words(text) => {
+            output::raw(&text);
+            Ok(Exit::Success)
+        }
+        Usage::Nothing(help) => {
+            output::note(help);
+            Ok(Exit::Usage)
+        }
+        Usage::Wrong(error) => Err(error),
+    };
+    match ended {
         Ok(exit) => exit.into(),
         Err(error) => {
-            tell(&error, is_json);
+            tell(&error, usage::wants_json());
             error.exit.into()
         }
     }

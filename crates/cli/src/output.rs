@@ -210,6 +210,14 @@ impl Table {
     }
 }
 
+/// One thing, several things.
+pub(crate) fn counted(count: impl Into<u64>, one: &str) -> String {
+    match count.into() {
+        1 => format!("1 {one}"),
+        many => format!("{many} {one}s"),
+    }
+}
+
 /// A length of time as people say it.
 pub(crate) fn duration(ms: u64) -> String {
     let seconds = ms / 1000;
@@ -247,6 +255,14 @@ mod tests {
         assert_eq!(
             plain_json("{\n\"a\": \"\u{9b}2J\u{7f}\"}"),
             "{\n\"a\": \"\\u009b2J\\u007f\"}"
+        );
+    }
+
+    #[test]
+    fn one_is_not_several() {
+        assert_eq!(
+            [0_u64, 1, 2].map(|count| counted(count, "file")),
+            ["0 files", "1 file", "2 files"]
         );
     }
 

@@ -90,9 +90,9 @@ async fn live(context: &Context, port: Option<u16>, redactor: &Redactor) -> Resu
     let cannot_listen = |error: &dyn std::fmt::Display| {
         CliError::new(Exit::Daemon, "cannot_listen", "the daemon cannot listen").because(error)
     };
-    let mut listeners = vec![Listener::Unix(
-        bind_unix(&socket).map_err(|error| cannot_listen(&error))?,
-    )];
+    let mut listeners = vec![Listener::Unix(bind_unix(&socket).map_err(|error| {
+        cannot_listen(&error).hint("mend that, or choose another home with --home or PARTITA_HOME")
+    })?)];
     // The token of an earlier life opens nothing any more.
     remove(&home.token());
     if let Some(port) = port {

@@ -1,6 +1,6 @@
 //! A run as it goes, for whoever watches: a live line per step on a terminal, a plain line per change elsewhere.
 
-use crate::output::{self, Tone, duration, only_colour, safe_line};
+use crate::output::{self, Tone, counted, duration, only_colour, safe_line};
 use api::{RunDetail, Step, StepStatus};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -149,10 +149,11 @@ fn state_of(run: &RunDetail, step: &Step) -> String {
     if step.status == StepStatus::Completed
         && let Some(change) = &step.change
     {
-        let files = if change.files == 1 { "file" } else { "files" };
         state.push_str(&format!(
-            ", {} {files} +{} -{}",
-            change.files, change.insertions, change.deletions
+            ", {} +{} -{}",
+            counted(change.files, "file"),
+            change.insertions,
+            change.deletions
         ));
     }
     safe_line(&state)

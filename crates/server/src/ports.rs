@@ -45,6 +45,9 @@ pub trait Fleet: Send + Sync {
     /// Tries these, or all when there are no names; names that are unknown are given back.
     fn probe(&self, names: Vec<String>) -> Later<'_, Result<Vec<api::Agent>, Vec<String>>>;
 
+    /// The names that may be given, in order; those of agents that are not listed, too.
+    fn names(&self) -> Vec<String>;
+
     /// The agent of runs in this folder that name none.
     fn default_agent(&self, project: PathBuf) -> Later<'_, Result<String, NoAgent>>;
 }

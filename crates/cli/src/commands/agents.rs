@@ -7,7 +7,7 @@ use crate::error::{CliError, Result};
 use crate::exit::Exit;
 use crate::output::{self, Table, Tone, safe_line};
 use crate::wiring;
-use agents::FleetConfig;
+use agents::{FleetConfig, LoginError};
 use api::{Agent, AgentLogin, Page, ProbeAsk};
 use std::sync::Arc;
 
@@ -84,14 +84,16 @@ fn import(context: &Context, agent: &str, account: &str) -> Result {
     done(context, agent, account, "imported")
 }
 
-fn refused(agent: &str, error: &dyn std::fmt::Display) -> CliError {
-    CliError::new(
-        Exit::Machine,
-        "login",
-        format!("agent `{agent}` was not logged in"),
-    )
-    .because(error)
-    .hint("`partita agents` says what is missing")
+fn refused(agent: &str, error: &LoginError) -> CliError {
+    let (exit, hint) = match error {
+        LoginError::Unknown(_) => (Exit::NotFound, "`partita agents` lists them"),
+        LoginError::Missing(_) | LoginError::Impossible(_) | LoginError::Refused(_) | LoginError::Io(_) => {
+            (Exit::Machine, "`partita agents` says what is missing")
+        }
+    };
+    CliError::new(exit, "login", format!("agent `{agent}` was not logged in"))
+        .because(error)
+        .hint(hint)
 }
 
 fn done(context: &Context, agent: &str, account: &str, word: &str) -> Result {

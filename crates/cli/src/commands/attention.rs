@@ -4,17 +4,23 @@ use crate::commands::run::short;
 use crate::context::Context;
 use crate::error::{CliError, Result};
 use crate::exit::Exit;
-use crate::output::{self, Tone, safe, safe_line};
-use api::{Answer, Attention, Choice, PageAsk};
+use crate::output::{self, Tone, counted, safe, safe_line};
+use api::{Answer, Attention, Choice};
 
 pub(crate) async fn list(context: &Context) -> Result {
-    let open = context.daemon()?.attention(&PageAsk::default()).await?;
+    let daemon = context.daemon()?;
+    let open = daemon.all_attention().await?;
     if context.is_json {
         output::json(&open);
         return Ok(Exit::Success);
     }
     if open.items.is_empty() {
         output::note("nothing waits for you");
+        let stuck = daemon.status().await?.counts.work_units.needs_attention;
+        if stuck > 0 {
+            let units = counted(stuck, "work unit");
+            output::note(format!("{units} could not be done: `partita ps` lists them"));
+        }
     }
     for item in &open.items {
         show(item);
@@ -33,6 +39,9 @@ fn show(item: &Attention) {
     for line in safe(&item.body).lines().take(20) {
         output::line(format!("    {line}"));
     }
+    if item.choices.is_empty() {
+        return;
+    }
     let choices: Vec<&str> = item.choices.iter().map(|choice| choice.word()).collect();
     output::line(format!("    partita answer {} {}", short(&id), choices.join("|")));
 }
@@ -43,13 +52,7 @@ pub(crate) async fn answer(context: &Context, id: &str, choice: &str, text: Stri
             .hint(format!("use one of {}", error.known.join(", ")))
     })?;
     let daemon = context.daemon()?;
-    let open = daemon
-        .attention(&PageAsk {
-            cursor: None,
-            limit: Some(500),
-        })
-        .await?
-        .items;
+    let open = daemon.all_attention().await?.items;
     let found: Vec<&Attention> = open
         .iter()
         .filter(|item| item.id.to_string().starts_with(id))

@@ -6,7 +6,7 @@ use crate::commands::run_changes;
 use crate::context::Context;
 use crate::error::{CliError, Result};
 use crate::exit::Exit;
-use crate::output::{self, Table, Tone, safe_line};
+use crate::output::{self, Table, Tone, counted, safe_line};
 use crate::watch::Watch;
 use api::{NewRun, NewRunInput, Run, RunDetail, RunFilter, RunId, RunStatus, Size};
 use std::collections::BTreeMap;
@@ -184,9 +184,9 @@ pub(crate) fn print_summary(run: &RunDetail) {
                         sum.2 + change.deletions,
                     )
                 });
-        let word = if files == 1 { "file" } else { "files" };
         output::line(format!(
-            "  branch:  {branch}  ({files} {word} changed, +{plus} -{minus})"
+            "  branch:  {branch}  ({} changed, +{plus} -{minus})",
+            counted(files, "file")
         ));
     }
     let cost = usage.cost_micros.map_or_else(

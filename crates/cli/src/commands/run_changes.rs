@@ -4,7 +4,7 @@ use crate::args::ExportFormat;
 use crate::context::Context;
 use crate::error::{CliError, Explain, Result};
 use crate::exit::Exit;
-use crate::output::{self, Tone, safe_line};
+use crate::output::{self, Tone, counted, safe_line};
 use api::Diff;
 use engine::ports::Later;
 use git::{Confined, ConfinedError, Git, NotApplicable, Order, Outcome, Places};
@@ -53,7 +53,8 @@ pub(crate) async fn apply(context: &Context, name: &str, is_sure: bool) -> Resul
             Exit::Refused,
             "nothing_to_apply",
             format!("run `{}` changed nothing", run.slug),
-        ));
+        )
+        .hint(format!("`partita run show {}` says what came of it", run.slug)));
     };
     let project = daemon.project_of(run.project_id).await?;
     let places = places(context).await?;
@@ -66,10 +67,7 @@ pub(crate) async fn apply(context: &Context, name: &str, is_sure: bool) -> Resul
             format!("`{}` cannot be brought into {}", run.slug, project.path),
         )
         .because(why_not(&reason))
-        .hint(format!(
-            "commit or stash first, or merge the branch partita/{} yourself",
-            run.slug
-        ))
+        .hint(way_out(&reason, &run.slug))
     })?;
     for file in &plan.diff.files {
         output::note(format!(
@@ -87,6 +85,7 @@ pub(crate) async fn apply(context: &Context, name: &str, is_sure: bool) -> Resul
     {
         return Err(
             CliError::new(Exit::Refused, "not_confirmed", "nothing was changed")
+                .because("nobody said yes; without a terminal nobody is asked")
                 .hint("say yes, or use --yes"),
         );
     }
@@ -95,8 +94,9 @@ pub(crate) async fn apply(context: &Context, name: &str, is_sure: bool) -> Resul
         output::json(&serde_json::json!({ "run": run.slug, "files": applied.files }));
     } else {
         output::line(format!(
-            "{} files changed in {}, not committed",
-            applied.files, project.path
+            "{} changed in {}, not committed",
+            counted(u64::try_from(applied.files).unwrap_or(u64::MAX), "file"),
+            project.path
         ));
     }
     Ok(Exit::Success)
@@ -116,7 +116,9 @@ fn confirmed(question: &str) -> Result<bool> {
 }
 
 fn refused(error: impl std::fmt::Display) -> CliError {
-    CliError::new(Exit::Refused, "git", "git did not do it").because(error)
+    CliError::new(Exit::Refused, "git", "git did not do it")
+        .because(error)
+        .hint("`partita doctor` says whether git can be used here")
 }
 
 fn why_not(reason: &NotApplicable) -> String {
@@ -137,6 +139,18 @@ fn why_not(reason: &NotApplicable) -> String {
         NotApplicable::Busy(what) => format!("the checkout is in the middle of a {what}"),
         NotApplicable::Conflict(both) => format!("both sides changed these files: {}", files(both)),
         NotApplicable::InTheWay(new) => format!("these files would be overwritten: {}", files(new)),
+    }
+}
+
+fn way_out(reason: &NotApplicable, slug: &str) -> String {
+    match reason {
+        NotApplicable::Nothing => format!("`partita run diff {slug}` shows what it changed"),
+        NotApplicable::Dirty(_) => "commit or stash them, then try again".to_owned(),
+        NotApplicable::Busy(_) => "finish or abort that, then try again".to_owned(),
+        NotApplicable::Conflict(_) => format!("merge the branch partita/{slug} yourself"),
+        NotApplicable::InTheWay(_) => {
+            format!("move them away and try again, or merge the branch partita/{slug} yourself")
+        }
     }
 }
 

@@ -1,14 +1,14 @@
 //! Working copies: listed, and removed when nothing needs them.
 
 use crate::args::WorktreeCommand;
+use crate::commands::run::short;
 use crate::commands::run_changes::places;
 use crate::context::Context;
 use crate::error::{CliError, Result};
 use crate::exit::Exit;
 use crate::output::{self, Table, Tone};
-use api::{RunFilter, RunStatus};
 use domain::RunId;
-use git::{PlaceInfo, PruneAsk, PruneStep};
+use git::{PlaceInfo, PlaceState, PruneAsk, PruneStep};
 
 pub(crate) async fn carry_out(context: &Context, command: WorktreeCommand) -> Result {
     match command {
@@ -24,15 +24,17 @@ fn failed(error: impl std::fmt::Display) -> CliError {
         "the working copies cannot be looked at",
     )
     .because(error)
+    .hint("`partita doctor` says whether git can be used here")
 }
 
 async fn list(context: &Context) -> Result {
     let found = places(context).await?.list().await.map_err(failed)?;
     if context.is_json {
-        let items: Vec<_> = found
-            .iter()
-            .map(|place| serde_json::json!({ "path": place.path, "state": state(place) }))
-            .collect();
+        let items = found.iter().map(|place| {
+            let (state, detail) = state(place);
+            serde_json::json!({ "path": place.path, "state": state, "detail": detail })
+        });
+        let items: Vec<_> = items.collect();
         output::json(&serde_json::json!({ "items": items, "next": null }));
         return Ok(Exit::Success);
     }
@@ -40,28 +42,33 @@ async fn list(context: &Context) -> Result {
         output::note("no working copies");
         return Ok(Exit::Success);
     }
-    let mut table = Table::of(&["STATE", "PATH"]);
+    let mut table = Table::of(&["STATE", "PATH", "HOLDS"]);
     for place in &found {
+        let (state, detail) = state(place);
         table.row([
-            (state(place), Tone::Plain),
+            (state.to_owned(), Tone::Plain),
             (place.path.display().to_string(), Tone::Plain),
+            (detail, Tone::Faint),
         ]);
     }
     table.print();
     Ok(Exit::Success)
 }
 
-fn state(place: &PlaceInfo) -> String {
-    format!("{:?}", place.state)
+/// What the copy holds, in a word, and more about it.
+fn state(place: &PlaceInfo) -> (&'static str, String) {
+    match &place.state {
+        PlaceState::Clean => ("clean", String::new()),
+        PlaceState::Harvested(commit) => ("kept", format!("in commit {}", short(commit))),
+        PlaceState::Unkept(files) => ("unkept", format!("nobody else has {}", files.join(", "))),
+        PlaceState::Unknown(why) => ("unknown", why.clone()),
+        PlaceState::Rubbish => ("rubbish", "left by somebody who was killed".to_owned()),
+    }
 }
 
 async fn prune(context: &Context, is_dry: bool) -> Result {
     let daemon = context.daemon()?;
-    let filter = RunFilter {
-        project_id: None,
-        status: Some(RunStatus::Running),
-    };
-    let active = daemon.newest_runs(&filter, 500).await?;
+    let active = daemon.all_running().await?;
     let projects = daemon.projects().await?;
     let ask = PruneAsk {
         active: active

@@ -20,7 +20,7 @@ pub(crate) struct FleetOf {
 
 impl server::Fleet for FleetOf {
     fn list(&self) -> Later<'_, Vec<api::Agent>> {
-        Box::pin(async move { self.look(&self.names(), None).await })
+        Box::pin(async move { self.look(&self.listed(), None).await })
     }
 
     fn probe(&self, names: Vec<String>) -> Later<'_, Result<Vec<api::Agent>, Vec<String>>> {
@@ -34,10 +34,14 @@ impl server::Fleet for FleetOf {
             if !unknown.is_empty() {
                 return Err(unknown);
             }
-            let names = if names.is_empty() { self.names() } else { names };
+            let names = if names.is_empty() { self.listed() } else { names };
             let at = now(self.clock.as_ref());
             Ok(self.look(&names, Some(at)).await)
         })
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.fleet.catalog().agents.keys().cloned().collect()
     }
 
     fn default_agent(&self, _project: PathBuf) -> Later<'_, Result<String, NoAgent>> {
@@ -57,7 +61,7 @@ impl server::Fleet for FleetOf {
 
 impl FleetOf {
     /// Agents that a person chooses among: not the parts of the program that are agents by form only.
-    fn names(&self) -> Vec<String> {
+    fn listed(&self) -> Vec<String> {
         let all = self.fleet.catalog().agents.iter();
         all.filter(|(_, agent)| !agent.is_hidden)
             .map(|(name, _)| name.clone())
@@ -122,7 +126,7 @@ impl FleetOf {
     /// The only agent that is there and logged in.
     async fn only_one(&self) -> Result<String, NoAgent> {
         let mut able = Vec::new();
-        for name in self.names() {
+        for name in self.listed() {
             if self
                 .fleet
                 .ready(&Name::from(name.as_str()), Access::Read)
@@ -151,7 +155,7 @@ impl FleetOf {
     fn how_to_install(&self) -> String {
         let agents = &self.fleet.catalog().agents;
         let lines: Vec<&str> = self
-            .names()
+            .listed()
             .iter()
             .filter_map(|name| agents.get(name))
             .map(|agent| agent.install.as_str())

@@ -54,13 +54,83 @@ fn s3_34_a_command_is_told_the_project_folder_from_anywhere() {
     assert_eq!(shown["path"], project.to_str().unwrap());
 
     let missing = env.run(&["flows", "--project-dir", "/no/such/folder"]);
-    assert_ne!(missing.code, 0);
-    assert!(
-        missing
-            .err
-            .starts_with("error: cannot use the folder /no/such/folder\n  because: "),
-        "{missing:#?}"
+    assert_eq!(missing.code, 4, "{missing:#?}");
+    assert_eq!(
+        missing.err,
+        "error: cannot use the folder /no/such/folder\n  because: it is not there\n\
+         hint: name a folder that is there with --project-dir\n"
     );
+}
+
+/// What people get wrong first, each with the exit code of `docs/exit-codes.md`. Every answer says what, because where there
+/// is more to say, and what to do.
+#[test]
+fn whatever_is_wrong_is_told_with_a_hint() {
+    let env = TestEnv::new();
+    env.make_repository();
+    let wrong: [(&[&str], i32, &str); 16] = [
+        (&["stauts"], 2, "unrecognized subcommand 'stauts'"),
+        (&["run"], 2, "required arguments were not provided"),
+        (
+            &["run", "list", "--status", "bad"],
+            2,
+            "`bad` is no status of a run",
+        ),
+        (&["run", "fixx"], 4, "cannot run the flow `fixx`"),
+        (
+            &["run", "review", "--agent", "nobody"],
+            4,
+            "there is no agent `nobody`",
+        ),
+        (&["run", "fix", "--agent", "rehearsal"], 2, "needs a question"),
+        (&["run", "show", "nope"], 4, "there is no run `nope`"),
+        (&["logs", "nope"], 4, "there is no run `nope`"),
+        (&["flows", "nope"], 4, "there is no flow `nope`"),
+        (&["agents", "probe", "nope"], 4, "not configured: nope"),
+        (&["agents", "login", "nope"], 4, "there is no agent `nope`"),
+        (&["work-unit", "show", "nope"], 4, "there is no work unit `nope`"),
+        (&["work-unit", "create", "a b"], 2, "`a b` is not a chunk name"),
+        (
+            &["work-unit", "create", "x", "--blocked-by", "nope"],
+            4,
+            "there is no work unit `nope`",
+        ),
+        (
+            &["answer", "nope", "approve"],
+            4,
+            "nothing that waits has this id",
+        ),
+        (&["--home", "/dev/null/home", "ps"], 7, "/dev/null/home"),
+    ];
+    for (line, code, said) in wrong {
+        let told = env.run(line);
+        assert_eq!(told.code, code, "{line:?}: {told:#?}");
+        assert!(
+            told.err.starts_with("error: ") && told.err.contains(said),
+            "{line:?}: {told:#?}"
+        );
+        assert!(told.err.contains("\nhint: "), "{line:?}: {told:#?}");
+        assert!(
+            !told.err.contains(": /"),
+            "{line:?} shows a pointer into a body: {told:#?}"
+        );
+        let told = env.run(&[line, &["--json"]].concat());
+        assert_eq!(
+            (told.code, told.json()["error"]["exit"].as_i64()),
+            (code, Some(code.into())),
+            "{line:?}"
+        );
+    }
+    let nothing = env.run(&[]);
+    assert_eq!((nothing.code, nothing.out.as_str()), (2, ""));
+    assert!(
+        nothing
+            .err
+            .starts_with("Conducts coding agents\n\nUsage: partita "),
+        "{nothing:#?}"
+    );
+    assert_eq!(env.run(&["--json"]).json()["error"]["code"], "usage");
+    assert_eq!(env.run(&["--help", "--json"]).code, 0);
 }
 
 #[test]

@@ -94,54 +94,108 @@ fn full(what: String, because: String) -> Problem {
 
 fn refused(what: String, refusal: &Refusal) -> Problem {
     let (status, title, hint) = match refusal {
-        Refusal::RunEnded => (409, "the run has ended", None),
-        Refusal::RunCancelling => (409, "the run is being cancelled", None),
-        Refusal::PauseUnchanged => (409, "the run is in that state already", None),
+        Refusal::RunEnded => (
+            409,
+            "the run has ended",
+            "`partita run show` says how; a new run can be started",
+        ),
+        Refusal::RunCancelling => (
+            409,
+            "the run is being cancelled",
+            "wait until it has ended; a new run can be started",
+        ),
+        Refusal::PauseUnchanged => (
+            409,
+            "the run is in that state already",
+            "`partita run show` says how it is",
+        ),
         Refusal::UnknownStep(_) => (
             404,
             "there is no such step",
-            Some("`partita run show` lists the steps of a run"),
+            "`partita run show` lists the steps of a run",
         ),
-        Refusal::StepNotOpen(_) => (409, "the step has ended", None),
-        Refusal::StepNotEnded(_) => (409, "the step has not failed", None),
-        Refusal::StaleTask(_) => (409, "the task is not under way", None),
-        Refusal::UnknownAttention(_) => (409, "nobody waits for this answer", None),
+        Refusal::StepNotOpen(_) => (409, "the step has ended", "a step that failed can be retried"),
+        Refusal::StepNotEnded(_) => (
+            409,
+            "the step has not failed",
+            "`partita run show` says how the steps are",
+        ),
+        Refusal::StaleTask(_) => (
+            409,
+            "the task is not under way",
+            "`partita ps --tasks` lists those that are",
+        ),
+        Refusal::UnknownAttention(_) => (
+            409,
+            "nobody waits for this answer",
+            "`partita attention` lists what waits",
+        ),
         Refusal::WrongChoice(_) => (
             409,
             "the question does not take this answer",
-            Some("take one of the item's `choices`"),
+            "take one of the item's `choices`",
         ),
         Refusal::ChunkTaken(_) => (
             409,
             "a work unit of that name exists",
-            Some("choose another name, or change the one that is there"),
+            "choose another name, or change the one that is there",
         ),
         Refusal::UnknownChunk(_) => (
             404,
             "there is no such work unit",
-            Some("`partita ps` lists the work units"),
+            "`partita ps` lists the work units",
         ),
-        Refusal::BadChunk(_) => (422, "not a name for a work unit", None),
-        Refusal::BlockersCircle(_) => (409, "a work unit would wait for itself", None),
+        Refusal::BadChunk(_) => (
+            422,
+            "not a name for a work unit",
+            "take a name such as `parser-2`",
+        ),
+        Refusal::BlockersCircle(_) => (
+            409,
+            "a work unit would wait for itself",
+            "leave out of its blockers what waits for it",
+        ),
         Refusal::StatusRefused { .. } => (
             409,
             "a work unit does not go from its status to that one",
-            Some("`retry` has a unit done again, whatever its status"),
+            "`retry` has a unit done again, whatever its status",
         ),
-        Refusal::PhaseRefused { .. } => (409, "a phase only moves forward", None),
-        Refusal::StillBlocked(_) => (409, "the work unit waits for another", None),
-        Refusal::UnitClaimed(_) => (409, "a run is doing the work unit", Some("cancel that run first")),
-        Refusal::ProjectKnown(_) => (409, "the folder is a project already", None),
-        Refusal::UnknownProject => (404, "there is no such project", None),
-        Refusal::ProjectBusy => (409, "the project has runs under way", Some("cancel them first")),
-        Refusal::ZeroSlots => (422, "at least one task must be allowed at once", None),
-        Refusal::NothingToDo => (409, "nothing would change", None),
+        Refusal::PhaseRefused { .. } => (
+            409,
+            "a phase only moves forward",
+            "its phases are GOAL, PLAN, IMPLEMENT, COMPLETE, in this order",
+        ),
+        Refusal::StillBlocked(_) => (
+            409,
+            "the work unit waits for another",
+            "finish that one, or change what this one waits for",
+        ),
+        Refusal::UnitClaimed(_) => (409, "a run is doing the work unit", "cancel that run first"),
+        Refusal::ProjectKnown(_) => (
+            409,
+            "the folder is a project already",
+            "use it as it is: `GET /api/projects` has its id",
+        ),
+        Refusal::UnknownProject => (
+            404,
+            "there is no such project",
+            "`partita init` in a folder makes it one",
+        ),
+        Refusal::ProjectBusy => (409, "the project has runs under way", "cancel them first"),
+        Refusal::ZeroSlots => (
+            422,
+            "at least one task must be allowed at once",
+            "take a number from 1 on",
+        ),
+        Refusal::NothingToDo => (
+            409,
+            "nothing would change",
+            "it is as you want it; there is nothing to do",
+        ),
     };
-    let problem = Problem::new(status, refusal.code(), title, what).because(refusal.to_string());
-    match hint {
-        Some(hint) => problem.hint(hint),
-        None => problem,
-    }
+    Problem::new(status, refusal.code(), title, what)
+        .because(refusal.to_string())
+        .hint(hint)
 }
 
 fn definition(what: String, error: DefinitionError) -> Problem {
@@ -157,44 +211,65 @@ fn definition(what: String, error: DefinitionError) -> Problem {
                 .hint(hint)
         }
         DefinitionError::Invalid { shown } => {
-            Problem::new(422, "invalid_flow", "the flow's definition is wrong", what).because(shown)
+            Problem::new(422, "invalid_flow", "the flow's definition is wrong", what)
+                .because(shown)
+                .hint(FLOW_FORMAT)
         }
         DefinitionError::Input(because) => {
             Problem::new(422, "invalid_input", "the input does not fit the flow", what)
                 .because(because.clone())
-                .hint("`GET /api/flows/{name}` says what the flow takes")
+                .hint("`partita flows` with the flow's name says what it takes")
                 .at("/input", because)
         }
         DefinitionError::Render(because) => {
-            Problem::new(422, "invalid_flow", "the flow's definition is wrong", what).because(because)
+            Problem::new(422, "invalid_flow", "the flow's definition is wrong", what)
+                .because(because)
+                .hint(FLOW_FORMAT)
         }
     }
 }
 
+const FLOW_FORMAT: &str =
+    "`docs/flows.md` describes the format; `partita flows` says which flows can be used";
+
 fn workspace(what: String, error: &WorkspaceError) -> Problem {
     let because = error.to_string();
-    match error {
-        WorkspaceError::Missing(_) => Problem::new(
+    let (status, code, title, hint) = match error {
+        WorkspaceError::Missing(_) => (
             422,
             "place_missing",
             "the folder, commit or branch is not there",
-            what,
-        )
-        .because(because),
-        WorkspaceError::Tampered(_) => {
-            Problem::new(409, "place_tampered", "the working copy was tampered with", what).because(because)
-        }
-        WorkspaceError::Leaks(_) => {
-            Problem::new(409, "secret_shown", "the change shows a secret", what).because(because)
-        }
-        WorkspaceError::BranchMoved { .. } => {
-            Problem::new(409, "branch_moved", "somebody moved the branch", what).because(because)
-        }
-        WorkspaceError::NoSpace(_) => full(what, because),
-        WorkspaceError::Failed(_) => {
-            Problem::new(500, "git_failed", "git or the file system refused", what).because(because)
-        }
-    }
+            "look whether it is written right, and still there",
+        ),
+        WorkspaceError::Tampered(_) => (
+            409,
+            "place_tampered",
+            "the working copy was tampered with",
+            "look into it before you trust what is in it; `partita worktree list` says where it is",
+        ),
+        WorkspaceError::Leaks(_) => (
+            409,
+            "secret_shown",
+            "the change shows a secret",
+            "have the step done again without it; the key should be replaced",
+        ),
+        WorkspaceError::BranchMoved { .. } => (
+            409,
+            "branch_moved",
+            "somebody moved the branch",
+            "move it back, or rename it and retry the step",
+        ),
+        WorkspaceError::NoSpace(_) => return full(what, because),
+        WorkspaceError::Failed(_) => (
+            500,
+            "git_failed",
+            "git or the file system refused",
+            "`partita logs` and `partita doctor` may say more",
+        ),
+    };
+    Problem::new(status, code, title, what)
+        .because(because)
+        .hint(hint)
 }
 
 fn agent(what: String, error: &BeginError) -> Problem {
@@ -226,6 +301,7 @@ fn agent(what: String, error: &BeginError) -> Problem {
             "the machine refused to start the agent",
             what,
         )
-        .because(because),
+        .because(because)
+        .hint("`partita logs` and `partita doctor` may say more"),
     }
 }

@@ -8,6 +8,7 @@ use crate::show;
 use api::{Flow, Page, Problem, ProjectId};
 use axum::extract::State;
 use engine::EngineError;
+use flows::Listed;
 use serde::Deserialize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,10 +50,20 @@ pub(super) async fn show(
 ) -> Answer<Json<Flow>> {
     let what = format!("cannot show the flow `{name}`");
     let folder = place.folder(&app, &what).await?;
+    let found = known_flow(&app, folder, name, &what).await?;
+    show::flow(found).map(Json).map_err(unshown)
+}
+
+/// A flow of that name, whether it can be used or not.
+pub(super) async fn known_flow(
+    app: &App,
+    folder: Option<PathBuf>,
+    name: String,
+    what: &str,
+) -> Answer<Listed> {
     let library = Arc::clone(&app.parts.library);
     let found = off_the_loop(move || library.show(folder.as_deref(), &name)).await?;
-    let found = found.map_err(|error| engine_says(what)(EngineError::Definition(error)))?;
-    show::flow(found).map(Json).map_err(unshown)
+    found.map_err(|error| engine_says(what)(EngineError::Definition(error)))
 }
 
 impl Where {

@@ -138,6 +138,7 @@ pub(super) async fn resolve(path: &str, what: &str, at: &str) -> Answer<PathBuf>
     let wrong = |because: String| -> Refused {
         Problem::new(422, "bad_folder", "the folder cannot be used", what)
             .because(because.clone())
+            .hint("name a folder that is there, with its whole path")
             .at(at, because)
             .into()
     };
@@ -162,6 +163,7 @@ fn text_of(folder: &Path, what: &str) -> Answer<String> {
     text.ok_or_else(|| {
         Problem::new(422, "bad_folder", "the folder cannot be used", what)
             .because("its path is not UTF-8")
+            .hint("rename it, or reach it by another path")
             .into()
     })
 }

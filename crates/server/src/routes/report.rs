@@ -109,6 +109,7 @@ pub(super) async fn diff(State(app): State<App>, Place(name): Place<String>) -> 
         let problem = Problem::new(409, "no_git", "the project has no git", what);
         return Err(problem
             .because("without git, a run's changes stay in its own folder")
+            .hint("`partita worktree list` says where that is")
             .into());
     }
     let Some(head) = run.head else {

@@ -1,5 +1,6 @@
 //! Runs: started, listed, shown, stopped.
 
+use super::flows::known_flow;
 use super::projects::{folder, known, of_folder, resolve};
 use super::shown::{self, unshown};
 use super::unsaid::Said;
@@ -77,6 +78,8 @@ pub(super) async fn start(
             return Err(problem.because(because).at("/project_id", because).into());
         }
     };
+    // Before any agent is looked for: a flow that is not there is not there with any of them.
+    known_flow(&app, Some(folder.clone()), new.flow.clone(), &what).await?;
     let flow = Name::from(new.flow);
     let input = input(&app, new.input, &folder, &what).await?;
     let project = match new.project_id {
@@ -130,21 +133,8 @@ async fn input(app: &App, input: NewRunInput, folder: &Path, what: &str) -> Answ
     };
     let said = said.or_of_project(folder, what)?;
     let agent = match said.agent {
-        Some(agent) => agent,
-        None => {
-            let chosen = app.parts.fleet.default_agent(folder.to_owned()).await;
-            chosen.map_err(|none| {
-                Problem::new(
-                    422,
-                    "agent_unset",
-                    "no agent was named, and none is the obvious one",
-                    what,
-                )
-                .because(none.because)
-                .hint(none.hint)
-                .at("/input/agent", "is needed here")
-            })?
-        }
+        Some(agent) => known_agent(app, agent, what)?,
+        None => chosen_agent(app, folder, what).await?,
     };
     Ok(RunInput {
         question: input.question.unwrap_or_default(),
@@ -157,6 +147,36 @@ async fn input(app: &App, input: NewRunInput, folder: &Path, what: &str) -> Answ
             .iter()
             .map(|(name, value)| (name.clone(), flows::from_json(value)))
             .collect(),
+    })
+}
+
+fn known_agent(app: &App, agent: String, what: &str) -> Answer<String> {
+    let names = app.parts.fleet.names();
+    if names.contains(&agent) {
+        return Ok(agent);
+    }
+    let because = format!("there is no agent `{agent}`; there are {}", names.join(", "));
+    let problem = Problem::new(422, "unknown_agent", "there is no such agent", what);
+    Err(problem
+        .because(because)
+        .hint("`partita agents` says which of them can be used here")
+        .at("/input/agent", "names an agent that is not configured")
+        .into())
+}
+
+async fn chosen_agent(app: &App, folder: &Path, what: &str) -> Answer<String> {
+    let chosen = app.parts.fleet.default_agent(folder.to_owned()).await;
+    chosen.map_err(|none| {
+        Problem::new(
+            422,
+            "agent_unset",
+            "no agent was named, and none is the obvious one",
+            what,
+        )
+        .because(none.because)
+        .hint(none.hint)
+        .at("/input/agent", "is needed here")
+        .into()
     })
 }
 

@@ -1,6 +1,6 @@
 //! Single steps of a run.
 
-use super::runs::{find, read};
+use super::runs::read;
 use super::wish::Wish;
 use crate::App;
 use crate::reply::{Answer, Json, Place, Refused, not_found, read_fails};
@@ -9,6 +9,8 @@ use api::{ChatId, StepOutput};
 use axum::extract::State;
 use axum::http::StatusCode;
 use domain::{Input, StepKey};
+
+const LISTED: &str = "`partita run show` lists the steps of a run";
 
 /// Does a step instance again that failed.
 #[utoipa::path(post, path = "/api/runs/{id}/steps/{step}/retry", tag = "runs", params(("id" = String, Path), ("step" = String, Path, description = "`fold`, or `angles[2]`.")), responses((status = 204), Refused))]
@@ -39,7 +41,7 @@ pub(super) async fn skip(
 fn key(step: &str, run: &str) -> Answer<StepKey> {
     let what = format!("cannot find the step `{step}` of the run `{run}`");
     step.parse()
-        .map_err(|_| not_found("unknown_step", "step", step, what))
+        .map_err(|_| not_found("unknown_step", "step", step, what).hint(LISTED))
 }
 
 /// What a step instance handed over, by the key of its output stream.
@@ -49,10 +51,9 @@ pub(super) async fn output(
     Place((name, chat)): Place<(String, ChatId)>,
 ) -> Answer<Json<StepOutput>> {
     let what = format!("cannot show an output of the run `{name}`");
-    find(&app, &name, &what).await?;
     let detail = read(&app, &name, &what).await?;
     if !detail.steps.iter().any(|step| show::id(step.chat) == chat) {
-        return Err(not_found("unknown_step", "step", &chat.to_string(), what));
+        return Err(not_found("unknown_step", "step", &chat.to_string(), what).hint(LISTED));
     }
     let output = app
         .parts

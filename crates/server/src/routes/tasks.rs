@@ -35,7 +35,10 @@ async fn read(app: &App, id: TaskId, what: &str) -> Answer<Task> {
         .task(show::id(id))
         .await
         .map_err(read_fails("show a task"))?;
-    let found = found.ok_or_else(|| not_found("unknown_task", "task", &id.to_string(), what))?;
+    let found = found.ok_or_else(|| {
+        not_found("unknown_task", "task", &id.to_string(), what)
+            .hint("`partita run show --json` lists a run's tasks")
+    })?;
     show::task(found).map_err(unshown)
 }
 

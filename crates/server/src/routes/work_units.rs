@@ -15,6 +15,7 @@ use axum::response::IntoResponse;
 use domain::{Name, NewUnit, Refusal, Size, UnitId, UnitInput};
 use engine::EngineError;
 use serde::Deserialize;
+use std::path::PathBuf;
 use utoipa::IntoParams;
 
 #[derive(Deserialize, IntoParams)]
@@ -80,7 +81,8 @@ pub(super) async fn create(
         project: new.project_id.map(show::id),
         order: new.order.map(show::order),
     };
-    let unit = with_what_the_project_says(&app, unit, size, &what)?;
+    let mut unit = with_what_the_project_says(&app, unit, size, &what)?;
+    choose_agent(&app, &mut unit).await;
     let id = UnitId::from_bits(app.id());
     let created = app
         .parts
@@ -119,9 +121,23 @@ fn with_what_the_project_says(
     Ok(unit)
 }
 
+/// The agent that a run would take here when nobody names one. Where none is the obvious one, the unit says so when its
+/// turn comes: until then one may have been installed.
+async fn choose_agent(app: &App, unit: &mut NewUnit) {
+    let (Some(project), Some(order)) = (unit.project, unit.order.as_mut()) else {
+        return;
+    };
+    let board = app.parts.engine.board();
+    if let (None, Some(project)) = (&order.agent, board.projects.get(&project)) {
+        let chosen = app.parts.fleet.default_agent(PathBuf::from(&project.path)).await;
+        order.agent = chosen.ok().map(Name::from);
+    }
+}
+
 fn unknown_project(what: String) -> Refused {
     Problem::new(422, "unknown_project", "there is no such project", what)
         .because("`project_id` names no project")
+        .hint("`GET /api/projects` lists them")
         .at("/project_id", "names no project")
         .into()
 }
@@ -134,6 +150,7 @@ fn blocker_or(what: String, error: EngineError) -> Refused {
     let because = format!("there is no work unit `{blocker}` to wait for");
     Problem::new(422, "unknown_blocker", "a blocker is not there", what)
         .because(because.clone())
+        .hint("`partita ps` lists the work units")
         .at("/blocked_by", because)
         .into()
 }
@@ -180,7 +197,10 @@ pub(super) async fn change(
     let inputs = inputs(patch, caller.by());
     if inputs.is_empty() {
         let problem = Problem::new(422, "nothing_to_do", "nothing would change", what);
-        return Err(problem.because("the body names nothing to change").into());
+        let problem = problem.because("the body names nothing to change");
+        return Err(problem
+            .hint("name one of `status`, `phase`, `blocked_by`, `priority`, `chunk`")
+            .into());
     }
     let changed = app
         .parts

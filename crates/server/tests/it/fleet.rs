@@ -54,6 +54,12 @@ impl Fleet for TwoAgents {
         })
     }
 
+    fn names(&self) -> Vec<String> {
+        ["quick", "held", "failing", "absent", "stranger"]
+            .map(str::to_owned)
+            .to_vec()
+    }
+
     fn default_agent(&self, project: PathBuf) -> Later<'_, Result<String, NoAgent>> {
         let is_decided = !project.display().to_string().contains("undecided");
         Box::pin(async move {

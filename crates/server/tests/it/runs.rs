@@ -131,6 +131,15 @@ async fn a_run_that_cannot_be_is_refused_and_nothing_is_there() {
     let body = json!({"project_path": undecided, "flow": "investigate", "input": {"question": "q"}});
     let problem = world.post("/api/runs", body).await.refused(422, "agent_unset");
     assert!(problem.hint.unwrap().contains("quick, held"));
+    let body = json!({"project_path": undecided, "flow": "nope", "input": {"question": "q"}});
+    // What is wrong with any agent is said before the want of one.
+    world.post("/api/runs", body).await.refused(404, "unknown_flow");
+    let body = json!({"project_path": undecided, "flow": "investigate", "input": {"question": "q", "agent": "slow"}});
+    let problem = world.post("/api/runs", body).await.refused(422, "unknown_agent");
+    assert_eq!(
+        problem.because.unwrap(),
+        "there is no agent `slow`; there are quick, held, failing, absent, stranger"
+    );
 }
 
 #[tokio::test]
