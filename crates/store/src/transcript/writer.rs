@@ -16,6 +16,9 @@ use tokio::sync::oneshot;
 
 /// Entries written in one go.
 const GROUP_MAX: usize = 1_024;
+/// Past so much of them, what was taken is written before more is: until then it is held as it is told, and as it is
+/// written, which may be six times as long.
+const GROUP_BYTES_MAX: usize = 1024 * 1024;
 
 /// From so many that wait on, pieces of one text become one entry: whoever writes and tells has less to do just when
 /// there is much.
@@ -70,13 +73,18 @@ impl Writer {
                 waiting = self.join(waiting);
             }
             let mut settled = Vec::new();
+            let mut taken = 0;
             for message in waiting {
                 match message {
                     Message::Append(entry) => {
-                        self.shared
-                            .queued_bytes
-                            .fetch_sub(cost(&entry), Ordering::Relaxed);
+                        let bytes = cost(&entry);
                         self.take(entry);
+                        taken += bytes;
+                        if taken > GROUP_BYTES_MAX {
+                            self.flush();
+                            taken = 0;
+                        }
+                        self.shared.queued_bytes.fetch_sub(bytes, Ordering::Relaxed);
                     }
                     Message::Close(task) => self.close(task),
                     Message::Settle(reply) => settled.push(reply),
