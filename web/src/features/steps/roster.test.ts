@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { RunDetail, Step, Task } from "../../api/types";
-import { itemName, look, roster, telling } from "./roster";
+import { inSight, itemName, look, roster, telling } from "./roster";
 import { groupWords } from "./words";
 
 const step = (key: string, more: Partial<Step> = {}): Step => ({
@@ -71,4 +71,23 @@ test("an instance is called by what its item says of itself", () => {
       step("c", { status: "running" }),
     ]),
   ).toBe("1 failed, 2 running");
+});
+
+test("of many instances those are seen first in which something goes on or went wrong", () => {
+  const many = (count: number) =>
+    Array.from({ length: count }, (_, item) =>
+      step(`angles[${item}]`, { item, status: item < 100 ? "completed" : "pending" }),
+    );
+  const steps = many(200);
+  steps[7] = step("angles[7]", { item: 7, status: "failed" });
+  steps[100] = step("angles[100]", { item: 100, status: "running" });
+  steps[150] = step("angles[150]", { item: 150, waiting_for: "somebody" });
+  const seen = (steps: Step[], open: string | null) => {
+    const whole = { ...run(steps), tasks: [] } as unknown as RunDetail;
+    const [group] = roster(whole);
+    return group ? inSight(whole, group, open).map((one) => one.item) : [];
+  };
+  expect(seen(steps, null)).toEqual([7, 100, 150]);
+  expect(seen(steps, "angles[3]")).toEqual([3, 7, 100, 150]);
+  expect(seen(many(24), null)).toHaveLength(24);
 });

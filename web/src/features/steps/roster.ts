@@ -76,6 +76,16 @@ export function telling(step: Step, tasks: readonly Task[]): Task | undefined {
   return tasks.findLast((task) => task.role === "work") ?? last;
 }
 
+/** A fan-out with more instances first shows of them what goes on or went wrong. */
+const MANY = 24;
+
+/** The instances of a group that are seen at first; the open one is always among them. */
+export function inSight(run: RunDetail, group: Group, open: string | null): Step[] {
+  if (group.steps.length <= MANY) return group.steps;
+  const isQuiet = (step: Step) => ["completed", "pending"].includes(look(step, tries(run, step).at(-1)));
+  return group.steps.filter((step) => step.key === open || !isQuiet(step));
+}
+
 /** What tells an instance of a fan-out from the others. */
 export function itemName(step: Step): string {
   const { item, item_value: value } = step;
