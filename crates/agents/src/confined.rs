@@ -97,7 +97,7 @@ pub(crate) async fn run(spawner: &Spawner, errand: Errand<'_>) -> io::Result<End
             }
         }
     };
-    guard.end().await;
+    let _nothing_is_left = guard.end().await;
     Ok(ended)
 }
 

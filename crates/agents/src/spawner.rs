@@ -178,11 +178,13 @@ impl Guard {
         let _gone = self.control.as_ref().map(|control| control.try_write(&[word]));
     }
 
-    /// Lets go of it and waits until it and everything below it are gone. What is under way gets half a second.
-    pub(crate) async fn end(mut self) {
+    /// Lets go of it and waits until it and everything below it are gone. What is under way gets half a second. Says
+    /// whether it ended as a guard does that has seen to all of it, and was not killed.
+    pub(crate) async fn end(mut self) -> bool {
         self.control = None;
         let child = self.child.take();
-        let _waited = tokio::task::spawn_blocking(move || child.map(|mut child| child.wait())).await;
+        let waited = tokio::task::spawn_blocking(move || child.map(|mut child| child.wait())).await;
+        matches!(waited, Ok(Some(Ok(status))) if status.success())
     }
 }
 

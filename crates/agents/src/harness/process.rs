@@ -8,8 +8,8 @@ use super::talk::{REPAIRS_MAX, Talk, Talked};
 use crate::account::{Member, Turn};
 use crate::descriptor::End;
 use crate::dialect::{Brief, DialectKind, Outcome, speak};
-use crate::process::end_leftover;
-use crate::sandbox::{Bounds, Policy, Program, Watched, order};
+use crate::process::end_what_outlived;
+use crate::sandbox::{Bounds, Containment, Policy, Program, Watched, order};
 use crate::spawner::Guard;
 use domain::{Ending, FailureClass, Name, ProcessIdentity, Usage};
 use engine::ports::{AgentEnd, Clock, Later, Running, WorkOrder};
@@ -88,11 +88,14 @@ impl Task {
             guard,
             process,
         } = *self;
-        guard.end().await;
+        let has_seen_to_it = guard.end().await;
+        // A namespace hides the guard from the agent, which could otherwise have had a hand in how the guard ended.
+        let is_empty = has_seen_to_it && prepared.bounds.containment == Containment::Bubblewrap;
         let task = prepared.order.task;
         let cleaning = tokio::task::spawn_blocking(move || {
-            // The guard has seen to it already, unless somebody killed the guard.
-            end_leftover(task, Some(&process));
+            if !is_empty {
+                end_what_outlived(task, &process);
+            }
             if let Some(Err(error)) = prepared.login.map(Member::leave) {
                 tracing::warn!(%error, "a login was not taken back");
             }

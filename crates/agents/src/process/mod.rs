@@ -11,7 +11,7 @@ pub(crate) mod table;
 
 pub(crate) use identity::identify;
 #[cfg(target_os = "linux")]
-pub(crate) use leftover::end_leftover;
+pub(crate) use leftover::{end_leftover, end_what_outlived};
 #[cfg(target_os = "linux")]
 pub(crate) use table::{Table, children_of};
 
@@ -21,3 +21,7 @@ pub(crate) const MARKER: &str = "PARTITA_TASK";
 /// Nothing is ever started where there is no `/proc`.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn end_leftover(_task: domain::TaskId, _process: Option<&domain::ProcessIdentity>) {}
+
+/// The same.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn end_what_outlived(_task: domain::TaskId, _guard: &domain::ProcessIdentity) {}
