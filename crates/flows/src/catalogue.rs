@@ -104,7 +104,7 @@ impl Library {
             Err(other) => return Err(other),
         };
         let card = match Self::check_in(project, &found, name) {
-            Ok(checked) => Ok(card(&checked)),
+            Ok((checked, _)) => Ok(card(&checked)),
             Err(error) => Err(error.to_string()),
         };
         let Found { label, places, .. } = found;

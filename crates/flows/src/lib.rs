@@ -10,6 +10,7 @@ mod bundle;
 mod catalogue;
 mod check;
 mod contract;
+mod current;
 mod definition;
 mod diagnostic;
 mod duration;

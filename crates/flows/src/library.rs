@@ -4,6 +4,7 @@ use crate::answer;
 use crate::bundle::{Bundle, hash};
 use crate::check;
 use crate::contract::Contract;
+use crate::current::{Ask, Current, Read};
 use crate::definition::Checked;
 use crate::diagnostic::{Problems, SourceText};
 use crate::evidence;
@@ -23,6 +24,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 #[derive(Debug, Default)]
 pub struct Library {
     known: RwLock<BTreeMap<String, Arc<Known>>>,
+    current: Current,
 }
 
 /// A definition at hand.
@@ -44,6 +46,11 @@ impl Library {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    #[cfg(test)]
+    pub(crate) const fn current(&self) -> &Current {
+        &self.current
     }
 
     /// The flow file of that name, from the project or built in.
@@ -129,17 +136,49 @@ impl Library {
             })
     }
 
-    /// The same with what the project adds to it.
+    /// The same with what the project adds to it, and the text in which the project says it.
     pub(crate) fn check_in(
         project: Option<&Path>,
         found: &Found,
         name: &str,
-    ) -> Result<Checked, DefinitionError> {
+    ) -> Result<(Checked, Option<String>), DefinitionError> {
         let mut checked = Self::check(found, Some(name))?;
-        if let Some(folder) = project {
-            Project::read(folder)?.taken_by(&checked).enter(&mut checked);
-        }
-        Ok(checked)
+        let said = project.map(Project::text).transpose()?.flatten();
+        Project::parse(said.as_deref())?
+            .taken_by(&checked)
+            .enter(&mut checked);
+        Ok((checked, said))
+    }
+
+    /// Compiles what was found, and says what was read for it.
+    fn made(&self, found: Found, ask: &Ask) -> Result<(Compiled, Read), DefinitionError> {
+        let (checked, said) = Self::check_in(ask.project.as_deref(), &found, &ask.name)?;
+        let origin = found.places.origin();
+        let read = Read {
+            label: found.label,
+            flow: found.text,
+            texts: found.places.taken(),
+            project: said,
+        };
+        let bundle = Bundle {
+            origin,
+            label: read.label.clone(),
+            flow: read.flow.clone(),
+            texts: read.texts.clone(),
+            project: checked.taken.clone(),
+            size: ask.size,
+            fast: ask.is_fast,
+        };
+        let untrusted_commands = untrusted(origin, &checked);
+        let plan = checked.plan(ask.size);
+        let (known, bytes) = self.remember(&bundle, checked);
+        let compiled = Compiled {
+            flow: known.flow.clone(),
+            plan,
+            bundle: bytes,
+            untrusted_commands,
+        };
+        Ok((compiled, read))
     }
 
     fn remember(&self, bundle: &Bundle, checked: Checked) -> (Arc<Known>, Vec<u8>) {
@@ -176,27 +215,8 @@ impl Definitions for Library {
         fast: bool,
     ) -> Result<Compiled, DefinitionError> {
         let found = Self::find(project, name)?;
-        let checked = Self::check_in(project, &found, name)?;
-        let origin = found.places.origin();
-        let texts = found.places.taken();
-        let bundle = Bundle {
-            origin,
-            label: found.label,
-            flow: found.text,
-            texts,
-            project: checked.taken.clone(),
-            size,
-            fast,
-        };
-        let untrusted_commands = untrusted(origin, &checked);
-        let plan = checked.plan(size);
-        let (known, bytes) = self.remember(&bundle, checked);
-        Ok(Compiled {
-            flow: known.flow.clone(),
-            plan,
-            bundle: bytes,
-            untrusted_commands,
-        })
+        let ask = Ask::of(project, name, size, fast);
+        self.made(found, &ask).map(|(compiled, _)| compiled)
     }
 
     fn check_input(&self, flow: &FlowRef, input: &mut RunInput) -> Result<(), DefinitionError> {
@@ -211,6 +231,11 @@ impl Definitions for Library {
     }
 
     fn restore(&self, bundle: &[u8]) -> Result<(), DefinitionError> {
+        let hash = hash(bundle);
+        // Runs that come back together bring the same definition, each because the others have not come that far yet.
+        if self.has(&hash) {
+            return Ok(());
+        }
         let parsed = Bundle::parse(bundle).map_err(|shown| DefinitionError::Invalid { shown })?;
         let found = Found {
             label: parsed.label,
@@ -223,7 +248,7 @@ impl Definitions for Library {
         let flow = FlowRef {
             name: Name::from(checked.name.as_str()),
             version: checked.version,
-            hash: hash(bundle),
+            hash,
         };
         let mut all = self.known.write().unwrap_or_else(PoisonError::into_inner);
         all.entry(flow.hash.clone())
@@ -232,9 +257,16 @@ impl Definitions for Library {
     }
 
     fn current_hash(&self, project: Option<&Path>, name: &str, size: Size, fast: bool) -> Option<String> {
-        self.compile(project, name, size, fast)
-            .ok()
-            .map(|compiled| compiled.flow.hash)
+        let found = Self::find(project, name).ok()?;
+        let ask = Ask::of(project, name, size, fast);
+        if let Some(hash) = self.current.hash(&ask, &found) {
+            return Some(hash);
+        }
+        // Places remember what was taken from them: what is made now is made from what it takes itself.
+        let found = Self::find(project, name).ok()?;
+        let (compiled, read) = self.made(found, &ask).ok()?;
+        self.current.remember(ask, read, compiled.flow.hash.clone());
+        Some(compiled.flow.hash)
     }
 
     fn render(&self, ask: PromptAsk<'_>) -> Result<Rendered, DefinitionError> {

@@ -56,16 +56,28 @@ impl Project {
     /// # Errors
     /// When it is wrong. The error shows all that is, with line and caret.
     pub fn read(folder: &Path) -> Result<Self, DefinitionError> {
-        let text = match beneath::read_text(folder, FILE, FILE_BYTES_MAX) {
-            Ok(text) => text,
-            Err(NotRead::Absent) => return Ok(Self::default()),
+        Self::parse(Self::text(folder)?.as_deref())
+    }
+
+    /// The text of the project's file, if there is one.
+    pub(crate) fn text(folder: &Path) -> Result<Option<String>, DefinitionError> {
+        match beneath::read_text(folder, FILE, FILE_BYTES_MAX) {
+            Ok(text) => Ok(Some(text)),
+            Err(NotRead::Absent) => Ok(None),
             Err(why) => {
                 let shown = format!("  × `{FILE}` cannot be read: {}\n", said(&why));
-                return Err(DefinitionError::Invalid { shown });
+                Err(DefinitionError::Invalid { shown })
             }
+        }
+    }
+
+    /// What that text says.
+    pub(crate) fn parse(text: Option<&str>) -> Result<Self, DefinitionError> {
+        let Some(text) = text else {
+            return Ok(Self::default());
         };
-        let problems = Problems::new(SourceText::new(FILE, &text));
-        let project = read::read_project(&text, &problems).map(|file| check(&file, &problems));
+        let problems = Problems::new(SourceText::new(FILE, text));
+        let project = read::read_project(text, &problems).map(|file| check(&file, &problems));
         project
             .filter(|_| problems.is_empty())
             .ok_or_else(|| DefinitionError::Invalid {
