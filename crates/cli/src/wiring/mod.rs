@@ -1,6 +1,7 @@
 //! Joins the rooms: the only place that knows all of them.
 
 mod fleet;
+mod leaks;
 mod projects;
 mod secrets;
 

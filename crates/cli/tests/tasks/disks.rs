@@ -47,7 +47,9 @@ impl Disk {
     fn at(world: &World, folder: &str, megabytes: u32) -> Self {
         let path = world.path(folder);
         std::fs::create_dir_all(&path).unwrap();
-        let path = path.to_str().unwrap().to_owned();
+        let (path, home) = (path.to_str().unwrap().to_owned(), world.path("home"));
+        // A home is closed to others, and who makes something in it closes it.
+        world.sh(&format!("chmod 700 {}", home.display()));
         world.sh(&format!(
             "cp -a {path} {path}.was && mount -t tmpfs -o size={megabytes}m,mode=700 none {path} && \
              cp -a {path}.was/. {path} && rm -rf {path}.was"
@@ -82,6 +84,12 @@ fn health(world: &World) -> String {
     status["health"]["state"].as_str().unwrap().to_owned()
 }
 
+/// What waits for a person.
+fn waiting(world: &World) -> Vec<serde_json::Value> {
+    let mut listed = world.run(&["attention", "--json"]).json();
+    listed["items"].as_array_mut().map(std::mem::take).unwrap()
+}
+
 #[test]
 fn f_56_a_full_disk_under_the_database_stops_work_and_loses_none() {
     with_own_mounts(
@@ -89,7 +97,7 @@ fn f_56_a_full_disk_under_the_database_stops_work_and_loses_none() {
         || {
             let mut case = Case::open("F-56");
             let world = World::new("");
-            // Twice the ballast and a little: 64 MiB of it are ours to fill.
+            // Three times the ballast and a little: 64 MiB are the ballast's own, and the rest is ours to fill.
             let disk = Disk::at(&world, "home", 200);
             // What a task makes lies elsewhere: this case is about the history alone.
             let _places = Disk::at(&world, "home/worktrees", 32);
@@ -112,6 +120,18 @@ fn f_56_a_full_disk_under_the_database_stops_work_and_loses_none() {
             await_that(is_kept, "the end of what was under way is kept");
             let refilled = disk.fill();
             println!("noticed, kept, and {} MiB filled again", refilled >> 20);
+            await_that(|| !waiting(&world).is_empty(), "a person is told");
+            let [item] = &waiting(&world)[..] else {
+                panic!("{:#?}", waiting(&world));
+            };
+            assert_eq!(item["title"], "no space left on the daemon's disk", "{item:#}");
+            let told = world.run(&["attention"]).ok();
+            assert!(told.contains("Make room on the disk of"), "{told}");
+            let answered = world.run(&["answer", item["id"].as_str().unwrap(), "retry"]);
+            assert!(
+                answered.err.contains("it disappears once there is room"),
+                "{answered:#?}"
+            );
             // Nothing begins, however long one waits; whoever asks is answered.
             while noticed.elapsed() < Duration::from_secs(3) {
                 let shown = world.show(&run);
@@ -131,6 +151,7 @@ fn f_56_a_full_disk_under_the_database_stops_work_and_loses_none() {
             let ended = world.end_of(&run);
             assert_eq!(ended["status"], "completed", "{ended:#}");
             assert_eq!(health(&world), "good");
+            await_that(|| waiting(&world).is_empty(), "nobody is told any more");
             await_that(|| ballast.exists(), "the ballast is back");
             assert_eq!(world.effects(), ["first", "second"]);
             world.run(&["stop"]).ok();
@@ -159,24 +180,31 @@ fn one_fails_and_the_other_lives(folder: &'static str, megabytes: u32) {
         let reader = world.begin("readers");
         assert_eq!(world.end_of(&reader)["status"], "completed");
     }
-    let ended = world.end_of(&run);
-    assert_eq!(ended["status"], "failed", "{ended:#}");
-    assert!(
-        ended["reason"].as_str().unwrap().contains("no space left"),
-        "{ended:#}"
-    );
+    await_that(|| !waiting(&world).is_empty(), "a person is asked");
+    let [item] = &waiting(&world)[..] else {
+        panic!("{:#?}", waiting(&world));
+    };
+    let words = format!("{} {}", item["title"], item["body"]);
+    assert_eq!(item["kind"], "failure", "{item:#}");
+    for said in ["no space left", "Make room on that disk, then answer `retry`"] {
+        assert!(words.contains(said), "{said}: {item:#}");
+    }
+    let shown = world.show(&run);
     let class = |task: &serde_json::Value| task["failure_class"].as_str().map(ToOwned::to_owned);
-    let tasks = ended["tasks"].as_array().unwrap();
+    let tasks = shown["tasks"].as_array().unwrap();
     assert!(
         tasks
             .iter()
             .all(|task| class(task).as_deref() == Some("no_space")),
-        "{ended:#}"
+        "{shown:#}"
     );
     case.hit();
     assert_eq!(health(&world), "good", "the database has room");
     world.run(&["work-unit", "create", "more"]).ok();
     disk.free();
+    world.run(&["answer", item["id"].as_str().unwrap(), "retry"]).ok();
+    assert_eq!(world.end_of(&run)["status"], "completed");
+    assert!(waiting(&world).is_empty());
     let after = world.begin("two");
     assert_eq!(world.end_of(&after)["status"], "completed");
     drop(world);
