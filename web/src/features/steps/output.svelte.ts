@@ -61,21 +61,21 @@ export class TaskOutput {
   async #read() {
     while (!this.#isClosed) {
       let page: Transcript;
+      const after = this.#assembly.end;
       try {
-        const query = `after=${this.#assembly.end}&limit=${PAGE}`;
+        const query = `after=${after}&limit=${PAGE}`;
         page = await client.get<Transcript>(`/api/tasks/${part(this.task)}/transcript?${query}`);
         this.refusal = null;
       } catch (error) {
         this.refusal = error as Refusal;
         return;
       }
-      for (const entry of page.entries) this.#assembly.take(entry);
-      // Where the daemon passed over something unreadable, so do we.
-      if (page.entries.length === 0) this.#assembly.end = Math.max(this.#assembly.end, page.next);
+      this.#assembly.read(page);
       this.isWhole = page.is_whole;
       if (page.is_whole) this.#feed?.close();
       this.#show();
-      if (page.entries.length < PAGE) break;
+      // A part may be short because what it says is long: only one that adds nothing is the last.
+      if (page.is_whole || page.next <= after) break;
     }
     this.isLoaded = true;
   }

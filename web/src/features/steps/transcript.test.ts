@@ -38,6 +38,14 @@ test("what comes twice is there once, and a gap waits for the transcript", () =>
   expect(words(assembly)).toBe("abcd");
 });
 
+test("what the daemon could not read is passed over, and nothing that follows it is lost", () => {
+  const assembly = new Assembly();
+  assembly.read({ entries: [text(0, 10, "a"), text(20, 30, "c")], next: 40, is_whole: false });
+  assembly.read({ entries: [text(40, 50, "e")], next: 50, is_whole: true });
+  expect(words(assembly)).toBe("ace");
+  expect(assembly.end).toBe(50);
+});
+
 test("however frames and pages of the transcript come in, the outcome is the transcript", () => {
   const all = Array.from({ length: 60 }, (_, index) => text(index * 7, index * 7 + 7, `<${index}>`));
   const whole = all.map((entry) => ("text" in entry ? entry.text : "")).join("");

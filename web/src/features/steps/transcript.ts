@@ -1,5 +1,5 @@
 // Puts together what a task's agent says, from the transcript and from frames, in order, each piece once.
-import type { Frame, TranscriptEntry } from "../../api/types";
+import type { Frame, Transcript, TranscriptEntry } from "../../api/types";
 
 export type Words = "text" | "thought" | "notice" | "raw" | "prompt";
 
@@ -40,6 +40,15 @@ export class Assembly {
     this.#append(entry);
     this.#forget();
     return "taken";
+  }
+
+  /** Takes a part of the transcript: where the daemon passed over something unreadable, so do we. */
+  read(page: Transcript) {
+    for (const entry of page.entries) {
+      this.end = Math.max(this.end, entry.offset);
+      this.take(entry);
+    }
+    this.end = Math.max(this.end, page.next);
   }
 
   #append(entry: TranscriptEntry) {
