@@ -13,7 +13,7 @@ use crate::read::Reader;
 use crate::record::{self, Blob, Spill};
 use crate::time::iso;
 use crate::workers::Workers;
-use crate::writer::{Handle, Writer};
+use crate::writer::{Ends, Handle, Writer};
 use domain::{Moment, RunId, Stream, UnitId};
 use engine::faults::{CrashPoint, reach};
 use engine::ports::{Answered, Batch, CommitError, Committed, Later, OpenRun, Recorded, Store, StoreError};
@@ -96,6 +96,7 @@ impl SqliteStore {
             aside: VecDeque::new(),
             blobs: Arc::clone(&blobs),
             position,
+            ends: Ends::default(),
             epoch,
             ballast,
             health: health_sender,

@@ -6,7 +6,7 @@ use crate::faults::{Control, CrashPoint, is_off, reach};
 use crate::ports::{Append, Batch, CommitError};
 use crate::work::Report;
 use crate::{EngineError, Health, board};
-use domain::{Event, Phase, RunEvent, Stream};
+use domain::{Event, Moment, Phase, RunEvent, RunId, Stream};
 
 /// How long to wait before a full disk is tried again.
 const FULL_PAUSE_MS: u64 = 1_000;
@@ -46,12 +46,13 @@ impl Keeper {
                 events: events.into_iter().map(Event::Run).collect(),
             }],
             idempotency,
-            wakes: vec![(self.id, wake)],
+            wakes: self.news_of_wake(wake),
         };
         match self.shared.ports.store.commit(batch).await {
             Ok(committed) => {
                 reach(CrashPoint::AfterCommit);
                 self.conflicts = 0;
+                self.kept_wake = Some(wake);
                 self.shared.publish(committed.position);
                 // No sign of health: on a full disk this may have had the ballast's room, which is for ends, not for
                 // beginnings. Whether there is room again is asked apart.
@@ -81,6 +82,13 @@ impl Keeper {
             // The next life lets go of nothing, and says so again.
             tracing::debug!(run.id = %self.id, %error, "not noted that nothing of the run is kept");
         }
+        self.kept_wake = None;
+    }
+
+    /// The wake to be written with a batch, where it is another than the store has.
+    fn news_of_wake(&self, wake: Option<Moment>) -> Vec<(RunId, Option<Moment>)> {
+        let is_kept = self.kept_wake == Some(wake);
+        (!is_kept).then_some((self.id, wake)).into_iter().collect()
     }
 
     /// Slots of tasks that ended, and that nothing of the same batch has, are given back now that their ends are stored.
@@ -121,6 +129,7 @@ impl Keeper {
     async fn not_stored(&mut self, error: CommitError, taken: Vec<Taken>) {
         tracing::warn!(run.id = %self.id, %error, "not stored");
         self.run = None;
+        self.kept_wake = None;
         self.is_checked = false;
         self.conflicts = match error {
             CommitError::Conflict(_) => self.conflicts + 1,

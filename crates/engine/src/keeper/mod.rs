@@ -14,7 +14,7 @@ use crate::ports::{Idempotency, Rendered};
 use crate::shared::Shared;
 use crate::work::Report;
 use domain::planted::{self, Bug};
-use domain::{Event, Input, Phase, Run, RunId, StepKey, Stream, TaskId};
+use domain::{Event, Input, Moment, Phase, Run, RunId, StepKey, Stream, TaskId};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -85,6 +85,7 @@ pub(crate) async fn keep(shared: Arc<Shared>, id: RunId, inbox: mpsc::UnboundedR
         conflicts: 0,
         is_checked: false,
         is_released: false,
+        kept_wake: None,
     };
     keeper.work_until_idle().await;
     guard.is_armed = false;
@@ -135,6 +136,9 @@ struct Keeper {
     is_checked: bool,
     /// Whether what the run kept was let go of, since it ended.
     is_released: bool,
+    /// The wake that the store has of this run, where this keeper knows: nobody else writes it, so that one that is
+    /// there already is not written again.
+    kept_wake: Option<Option<Moment>>,
 }
 
 /// What something under way is for.

@@ -1,6 +1,7 @@
 //! What one batch changes: the history, the views, the wakes and the answer to remember. A batch is kept whole or not at all.
 
 use super::Work;
+use super::ends::Ends;
 use crate::record::stream_key;
 use crate::{answers, history, view};
 use domain::{Moment, Stream};
@@ -10,20 +11,22 @@ use rusqlite::{Connection, ErrorCode, ffi, params};
 
 /// Applies a batch after the event at a position. The inner error refuses this batch alone; the outer one ends the
 /// whole transaction.
-pub(super) type Apply = fn(&Connection, u64, &Work) -> rusqlite::Result<Result<Committed, CommitError>>;
+pub(super) type Apply =
+    fn(&Connection, u64, &Work, &mut Ends) -> rusqlite::Result<Result<Committed, CommitError>>;
 
 /// The fast way: nearly every refusal is found before the first write, and then there is nothing to take back.
 pub(super) fn plainly(
     connection: &Connection,
     position: u64,
     work: &Work,
+    ends: &mut Ends,
 ) -> rusqlite::Result<Result<Committed, CommitError>> {
-    if let Err(refusal) = check(connection, work)? {
+    if let Err(refusal) = check(connection, work, ends)? {
         return Ok(Err(refusal));
     }
-    write(connection, position, work)
-        .map(Ok)
-        .map_err(|broken| broken.error)
+    let committed = write(connection, position, work).map_err(|broken| broken.error)?;
+    ends.count(&work.batch);
+    Ok(Ok(committed))
 }
 
 /// The way for a group in which the schema refused a batch: what it wrote is taken back, the others stay.
@@ -31,14 +34,18 @@ pub(super) fn guarded(
     connection: &Connection,
     position: u64,
     work: &Work,
+    ends: &mut Ends,
 ) -> rusqlite::Result<Result<Committed, CommitError>> {
-    if let Err(refusal) = check(connection, work)? {
+    if let Err(refusal) = check(connection, work, ends)? {
         return Ok(Err(refusal));
     }
     let run = |sql: &str| connection.prepare_cached(sql)?.execute([]).map(drop);
     run("SAVEPOINT batch")?;
     let answer = match write(connection, position, work) {
-        Ok(committed) => Ok(committed),
+        Ok(committed) => {
+            ends.count(&work.batch);
+            Ok(committed)
+        }
         Err(broken) => {
             let refusal = refused(broken)?;
             run("ROLLBACK TO batch")?;
@@ -55,15 +62,14 @@ pub(super) fn is_refusal(error: &rusqlite::Error) -> bool {
 }
 
 /// Reads only.
-fn check(connection: &Connection, work: &Work) -> rusqlite::Result<Result<(), CommitError>> {
+fn check(connection: &Connection, work: &Work, ends: &mut Ends) -> rusqlite::Result<Result<(), CommitError>> {
     if let Some(request) = &work.batch.idempotency
         && let Err(refusal) = recall(connection, request, work.batch.at)?
     {
         return Ok(Err(refusal));
     }
     for append in &work.batch.appends {
-        let (kind, id) = stream_key(append.stream);
-        if history::length(connection, (kind, &id))? != append.expected_seq {
+        if ends.length(connection, append.stream)? != append.expected_seq {
             return Ok(Err(CommitError::Conflict(append.stream)));
         }
     }

@@ -1,6 +1,6 @@
 //! What a failing disk and a refusing schema do to those who wait: driven from inside, where the fault can be set.
 
-use super::{Handle, Writer};
+use super::{Ends, Handle, Writer};
 use crate::ballast::Ballast;
 use crate::blobs::Blobs;
 use crate::home::Home;
@@ -44,6 +44,7 @@ fn bench() -> Bench {
         aside: VecDeque::new(),
         blobs,
         position: 0,
+        ends: Ends::default(),
         epoch: 0,
         ballast: Ballast::new(home.ballast(), u64::MAX / 4),
         health: sender,
@@ -215,6 +216,8 @@ async fn in_a_group_a_refused_batch_leaves_nothing_and_stops_no_other() {
         created(2, "lamp"),
         created(3, "wick"),
         created(3, "oil"),
+        // What was refused of this stream before is not counted.
+        created(2, "wax"),
     ]
     .into_iter()
     .map(|append| {
@@ -229,7 +232,7 @@ async fn in_a_group_a_refused_batch_leaves_nothing_and_stops_no_other() {
         answers.push(answer.await.unwrap());
     }
     let conflict = |bits| Err(CommitError::Conflict(Stream::Unit(UnitId::from_bits(bits))));
-    assert_eq!(answers, [Ok(1), conflict(2), Ok(2), conflict(3)]);
+    assert_eq!(answers, [Ok(1), conflict(2), Ok(2), conflict(3), Ok(3)]);
     handle.close().await;
     thread.join().unwrap();
     assert_eq!(crate::verify(&home).unwrap(), Vec::<String>::new());

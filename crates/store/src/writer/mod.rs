@@ -4,10 +4,12 @@
 //! Leaves out: what a batch changes (`batch`) and how the caller waits (`Handle`).
 
 mod batch;
+mod ends;
 #[cfg(test)]
 mod faults;
 mod handle;
 
+pub(crate) use ends::Ends;
 pub(crate) use handle::{Handle, Message, Work};
 
 use crate::ballast::Ballast;
@@ -43,6 +45,7 @@ pub(crate) struct Writer {
     pub(crate) aside: VecDeque<Message>,
     pub(crate) blobs: Arc<Blobs>,
     pub(crate) position: u64,
+    pub(crate) ends: Ends,
     /// The life of the daemon that this is; what the database says must be no younger.
     pub(crate) epoch: u64,
     pub(crate) ballast: Ballast,
@@ -175,7 +178,7 @@ impl Writer {
     }
 
     /// One transaction over the group. A batch that is refused leaves nothing behind and stops no other.
-    fn try_commit(&self, connection: &Connection, group: &[Work]) -> Result<Kept, Unkept> {
+    fn try_commit(&mut self, connection: &Connection, group: &[Work]) -> Result<Kept, Unkept> {
         match self.transact(connection, group, batch::plainly) {
             Err(Unkept::Sqlite(error)) if batch::is_refusal(&error) => {
                 self.transact(connection, group, batch::guarded)
@@ -184,7 +187,12 @@ impl Writer {
         }
     }
 
-    fn transact(&self, connection: &Connection, group: &[Work], apply: batch::Apply) -> Result<Kept, Unkept> {
+    fn transact(
+        &mut self,
+        connection: &Connection,
+        group: &[Work],
+        apply: batch::Apply,
+    ) -> Result<Kept, Unkept> {
         let run = |sql: &str| connection.prepare_cached(sql)?.execute([]).map(drop);
         run("BEGIN IMMEDIATE")?;
         if !self.is_ours(connection)? {
@@ -196,7 +204,7 @@ impl Writer {
         let kept = group
             .iter()
             .try_for_each(|work| {
-                let answer = apply(connection, position, work)?;
+                let answer = apply(connection, position, work, &mut self.ends)?;
                 if let Ok(committed) = &answer {
                     position = committed.position;
                 }
@@ -204,6 +212,9 @@ impl Writer {
                 Ok(())
             })
             .and_then(|()| run("COMMIT"));
+        if kept.is_err() {
+            self.ends.forget();
+        }
         if kept.is_err() && !connection.is_autocommit() {
             // After a full disk SQLite may or may not have rolled back by itself.
             if let Err(error) = run("ROLLBACK") {
