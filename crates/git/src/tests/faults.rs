@@ -56,7 +56,7 @@ async fn f_51_dead_locks_of_a_place_go_and_held_ones_stay() {
         }
         assert!(!lock.exists(), "{name}: the holder is dead");
         assert!(
-            dead.elapsed() < Duration::from_secs(1),
+            dead.elapsed() < Duration::from_secs(20),
             "{name}: {:?}",
             dead.elapsed()
         );
