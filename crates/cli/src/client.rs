@@ -203,3 +203,31 @@ fn from_problem(problem: Problem) -> CliError {
     }
     told
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_ends_as_the_documentation_says() {
+        let exit = |status, code| from_problem(Problem::new(status, code, "", "")).exit;
+        assert_eq!(exit(409, "access_unenforceable"), Exit::Machine);
+        assert_eq!(exit(507, "disk_full"), Exit::Machine);
+        assert_eq!(exit(422, "invalid_flow"), Exit::Invalid);
+        assert_eq!(exit(422, "agent_unset"), Exit::Usage);
+        assert_eq!(exit(422, "unknown_agent"), Exit::NotFound);
+        assert_eq!(exit(404, "unknown_run"), Exit::NotFound);
+        assert_eq!(exit(409, "run_ended"), Exit::Refused);
+        assert_eq!(exit(500, "git_failed"), Exit::Failed);
+    }
+
+    #[test]
+    fn a_pointer_into_a_body_is_told_only_where_nothing_else_says_why() {
+        let problem = || Problem::new(422, "x", "x", "cannot").at("/input/agent", "is needed here");
+        assert_eq!(
+            from_problem(problem().because("no agent was named")).because,
+            ["no agent was named"]
+        );
+        assert_eq!(from_problem(problem()).because, ["/input/agent: is needed here"]);
+    }
+}

@@ -303,6 +303,32 @@ async fn s3_16_the_history_of_a_unit_begins_with_its_creation() {
 }
 
 #[tokio::test]
+async fn a_unit_without_an_agent_takes_the_one_that_a_run_would_take() {
+    let world = World::new().await;
+    let project = world
+        .post("/api/projects", json!({"path": world.project()}))
+        .await
+        .json();
+    let order = json!({"flow": "try", "question": "q"});
+    let body = json!({"chunk": "one", "project_id": project["id"], "order": order});
+    assert_eq!(world.post("/api/work-units", body).await.status, 201);
+    let claimed = async {
+        loop {
+            let run = world.get("/api/runs").await.json()["items"][0].clone();
+            if !run.is_null() {
+                return run;
+            }
+            let unit = world.get("/api/work-units/one").await.json();
+            assert_ne!(unit["status"], "NEEDS_ATTENTION", "{unit:#}");
+            tokio::task::yield_now().await;
+        }
+    };
+    let limit = std::time::Duration::from_secs(60);
+    let run = tokio::time::timeout(limit, claimed).await.unwrap();
+    assert_eq!(run["input"]["agent"], "quick");
+}
+
+#[tokio::test]
 async fn s3_42_units_survive_a_restart() {
     let world = with_unit("one").await;
     let unit = world.get("/api/work-units/one").await.json();
