@@ -3,6 +3,7 @@
 mod fair;
 mod run;
 mod units;
+mod verdict;
 
 use domain::{Event, Moment, Name, RunEvent, RunId, Stream};
 use engine::ports::Recorded;

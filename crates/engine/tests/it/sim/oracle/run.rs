@@ -1,8 +1,9 @@
 //! What must hold of the history of one run.
 
+use super::verdict::{counted, is_verdict};
 use domain::{
-    Access, AttentionId, Change, Choice, Ending, Moment, Plan, PlanStep, Remedy, Role, RunEvent, RunId,
-    RunStarted, StepKey, StepKind, TaskId, Trigger, Value,
+    Access, AttentionId, Change, Choice, Ending, FailureClass, Moment, Plan, PlanStep, Remedy, Role,
+    RunEvent, RunId, RunStarted, StepKey, StepKind, TaskId, Trigger, Value,
 };
 use engine::ports::Recorded;
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +33,7 @@ struct Step {
     work: Option<(Value, Option<Change>)>,
     is_checked: bool,
     failures: u32,
-    last: Option<Ending>,
+    last: Option<(Role, Ending)>,
     last_at: Moment,
     not_before: Option<Moment>,
     interruptions: u32,
@@ -218,8 +219,10 @@ impl Known {
                         if self.plan_of(key).kind == StepKind::Approval {
                             self.begins(key)?;
                         }
+                        let max = self.plan_of(key).retry.max;
                         let step = self.step(key)?;
                         step.asked = Some(item.id);
+                        step.failures = counted(key, step.last.as_ref(), step.failures, max)?;
                     }
                     _ => {}
                 }
@@ -287,7 +290,7 @@ impl Known {
         if step.asked.is_some() {
             return Err(format!("held: {key} is ordered while a person is asked"));
         }
-        if order.role == Role::Work && step.not_before.is_some_and(|at| recorded.at < at) {
+        if step.not_before.is_some_and(|at| recorded.at < at) {
             return Err(format!("pause: {key} is ordered before its pause is over"));
         }
         if step.interruptions >= 3 {
@@ -296,10 +299,17 @@ impl Known {
                 step.interruptions
             ));
         }
+        step.not_before = None;
         if order.role == Role::Work {
+            if let (Some(_), Some((Role::Gate, ending))) = (&step.work, &step.last)
+                && !is_verdict(ending)
+            {
+                return Err(format!(
+                    "gate: {key} is done again although its gate said nothing about it"
+                ));
+            }
             step.work = None;
             step.is_checked = false;
-            step.not_before = None;
         } else if step.work.is_none() {
             return Err(format!("gate: {key} is checked before it is done"));
         }
@@ -319,7 +329,7 @@ impl Known {
             .remove(&task)
             .ok_or(format!("twice: {task} ended, but was not live"))?;
         let step = self.step(&live.key)?;
-        step.last = Some(ending.clone());
+        step.last = Some((live.role, ending.clone()));
         step.last_at = recorded.at;
         step.interruptions = match ending {
             Ending::Interrupted { .. } => step.interruptions + 1,
@@ -393,9 +403,9 @@ impl Known {
     fn failed(&mut self, key: &StepKey) -> Result<(), String> {
         let max = self.plan_of(key).retry.max;
         let step = self.step(key)?;
-        if let Some(Ending::Failed { class, .. }) = &step.last
+        if let Some((_, Ending::Failed { class, .. })) = &step.last
             && class.remedy() == Remedy::Retry
-            && step.failures != max + 1
+            && (step.failures != max + 1 || *class == FailureClass::NoSpace)
         {
             return Err(format!(
                 "retries: {key} failed after {} tries of {}",
