@@ -249,7 +249,10 @@ impl Places {
             blocking(move || files::remove_tree(&rubbish)).await?;
         }
         placed?;
-        settle_later(site);
+        // A reader's place is compared with its commit before it is handed on, whatever the machine did meanwhile.
+        if spec.access == Access::Write {
+            settle_later(site);
+        }
         Ok(())
     }
 

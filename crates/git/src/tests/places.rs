@@ -293,3 +293,18 @@ async fn work_after_a_power_loss_is_set_aside_until_it_was_settled() {
     assert!(!world.writer("fix").await.has_leftovers);
     assert_eq!(world.places.list().await.unwrap().len(), 2);
 }
+
+/// So many readers may come within the minute after which a place is settled that each would keep a file open.
+#[tokio::test]
+async fn only_a_place_that_may_be_written_is_settled() {
+    let world = World::new().await;
+    let is_open = |place: &engine::ports::Place| {
+        let folder = fs::canonicalize(place.path.parent().unwrap()).unwrap();
+        let files = fs::read_dir("/proc/self/fd").unwrap().flatten();
+        files
+            .filter_map(|file| fs::read_link(file.path()).ok())
+            .any(|file| file == folder)
+    };
+    assert!(is_open(&world.writer("fix").await));
+    assert!(!is_open(&world.reader("review").await));
+}
