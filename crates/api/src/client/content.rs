@@ -37,6 +37,8 @@ impl Reading {
                 self.next = entry.next;
                 frames.push(entry.frame(position, (self.run, self.chat, task)));
             }
+            // The daemon passes over what it cannot read.
+            self.next = self.next.max(part.next.min(until));
             if self.next == before || self.next >= until || part.is_whole {
                 return Ok(frames);
             }
@@ -100,6 +102,7 @@ impl Contents {
 
     /// Whether the frame is news; remembers how far it goes.
     pub(super) fn accept(&mut self, frame: &Frame) -> bool {
+        self.expect(frame);
         let Some(place) = place(frame) else { return true };
         let reading = self.read.entry(place.task).or_insert(Reading {
             next: place.offset,
@@ -109,6 +112,20 @@ impl Contents {
         let is_news = place.offset >= reading.next;
         reading.next = reading.next.max(place.next);
         is_news
+    }
+}
+
+impl Contents {
+    /// A task that is heard of before it is heard: whatever it says first may have been said while nobody listened.
+    fn expect(&mut self, frame: &Frame) {
+        if let Frame::FlowRunStepUpdated(step) = frame
+            && self.is_wanted
+            && step.status == Some(StepStatus::Running)
+            && let (Some(task), Some(chat)) = (step.task_id, step.chat_id)
+        {
+            let run = step.run_id;
+            self.read.entry(task).or_insert(Reading { next: 0, run, chat });
+        }
     }
 }
 

@@ -81,9 +81,8 @@ async fn transcript(daemon: &Daemon, task: TaskId) -> Result<Vec<TranscriptEntry
     let mut after = 0;
     loop {
         let part = daemon.transcript(task, after).await?;
-        let is_end = part.entries.is_empty();
         entries.extend(part.entries);
-        if is_end || part.next == after {
+        if part.is_whole || part.next == after {
             return Ok(entries);
         }
         after = part.next;

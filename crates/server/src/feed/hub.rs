@@ -14,14 +14,14 @@ use store::{Reader, TranscriptFiles, TranscriptListener, Written};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// Events that are read at once.
-const EVENTS: usize = 256;
+/// Events that are read at once: each may carry the whole output of a task.
+const EVENTS: usize = 64;
 /// After the store refused, it is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Runs of tasks that are remembered; more are looked up again.
 const TASKS_MAX: usize = 4_096;
 /// How long the end of a task waits for its last words to be written.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+const LAST_WORDS: Duration = Duration::from_secs(30);
 
 /// Parts that are told one by one within a window; more wait for its end, so that pieces of one text can be joined.
 const WINDOW_PARTS: usize = 64;

@@ -150,3 +150,65 @@ async fn s3_32_f_71_the_client_resumes_by_itself_over_a_lost_daemon() {
     assert!(cursors.windows(2).all(|pair| pair[0] < pair[1]), "{cursors:?}");
     assert_eq!(stored.len(), whole.len());
 }
+
+#[tokio::test]
+async fn f_71_the_client_hears_what_was_said_before_it_came_back() {
+    let world = World::new().await;
+    let served = world.serve();
+    let mut feed = served.client().feed(FeedAsk {
+        topics: vec![Topic::Runs, Topic::Content],
+        ..FeedAsk::default()
+    });
+    feed.open().await.unwrap();
+    world.post("/api/work-units", json!({"chunk": "one"})).await;
+    served.end().await;
+    // The run begins and its agents talk while the line is lost.
+    let run = world.run("try", "held").await;
+    let detail = until_both_talked(&world, &run).await;
+    let again = world.open_beside().await;
+    let served = again.serve();
+    let mut heard = BTreeMap::new();
+    loop {
+        let item = tokio::time::timeout(PATIENCE, feed.next())
+            .await
+            .unwrap()
+            .unwrap();
+        hear(&mut heard, &item.frame);
+        let json = serde_json::to_value(&item.frame).unwrap();
+        if json["type"] == "flow_run_step_updated" && json["status"] == "running" {
+            // Both end without another word.
+            world.gate.send_replace(true);
+        }
+        if is_end(&json) {
+            break;
+        }
+    }
+    served.end().await;
+    for step in &detail["steps"].as_array().unwrap()[..2] {
+        let task: TaskId = step["task_id"].as_str().unwrap().parse().unwrap();
+        let words = format!("{} ", step["key"].as_str().unwrap()).repeat(WORDS);
+        assert_eq!(heard.get(&task).map(|(_, text)| text), Some(&words));
+    }
+}
+
+/// The run, once the transcripts of both its tasks have their message.
+async fn until_both_talked(world: &World, run: &str) -> serde_json::Value {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        assert!(tokio::time::Instant::now() < deadline, "both talk");
+        let detail = world.get(&format!("/api/runs/{run}")).await.json();
+        let mut talked = 0;
+        for step in detail["steps"].as_array().unwrap() {
+            let Some(task) = step["task_id"].as_str() else {
+                continue;
+            };
+            let said = world.get(&format!("/api/tasks/{task}/transcript")).await.json();
+            let entries = said["entries"].as_array().unwrap();
+            talked += usize::from(entries.iter().any(|entry| entry["kind"] == "message_end"));
+        }
+        if talked == 2 {
+            return detail;
+        }
+        tokio::task::yield_now().await;
+    }
+}

@@ -13,6 +13,7 @@ mod feed;
 mod fleet;
 mod flood;
 mod intruders;
+mod last_words;
 mod login;
 mod page;
 mod port;

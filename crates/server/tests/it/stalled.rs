@@ -95,7 +95,7 @@ async fn drain(mut socket: Socket) -> (Option<u64>, Option<(u16, String)>, usize
     (last, goodbye, bytes)
 }
 
-async fn readers(world: &World) -> u64 {
+pub(crate) async fn readers(world: &World) -> u64 {
     let metrics = world.get("/api/metrics").await.text;
     let line = metrics
         .lines()
