@@ -93,109 +93,64 @@ fn full(what: String, because: String) -> Problem {
 }
 
 fn refused(what: String, refusal: &Refusal) -> Problem {
-    let (status, title, hint) = match refusal {
-        Refusal::RunEnded => (
-            409,
-            "the run has ended",
-            "`partita run show` says how; a new run can be started",
-        ),
-        Refusal::RunCancelling => (
-            409,
-            "the run is being cancelled",
-            "wait until it has ended; a new run can be started",
-        ),
-        Refusal::PauseUnchanged => (
-            409,
-            "the run is in that state already",
-            "`partita run show` says how it is",
-        ),
-        Refusal::UnknownStep(_) => (
-            404,
-            "there is no such step",
-            "`partita run show` lists the steps of a run",
-        ),
-        Refusal::StepNotOpen(_) => (409, "the step has ended", "a step that failed can be retried"),
-        Refusal::StepNotEnded(_) => (
-            409,
-            "the step has not failed",
-            "`partita run show` says how the steps are",
-        ),
-        Refusal::StaleTask(_) => (
-            409,
-            "the task is not under way",
-            "`partita ps --tasks` lists those that are",
-        ),
-        Refusal::UnknownAttention(_) => (
-            409,
-            "nobody waits for this answer",
-            "`partita attention` lists what waits",
-        ),
-        Refusal::WrongChoice(_) => (
-            409,
-            "the question does not take this answer",
-            "take one of the item's `choices`",
-        ),
-        Refusal::ChunkTaken(_) => (
-            409,
-            "a work unit of that name exists",
-            "choose another name, or change the one that is there",
-        ),
-        Refusal::UnknownChunk(_) => (
-            404,
-            "there is no such work unit",
-            "`partita ps` lists the work units",
-        ),
-        Refusal::BadChunk(_) => (
-            422,
-            "not a name for a work unit",
-            "take a name such as `parser-2`",
-        ),
-        Refusal::BlockersCircle(_) => (
-            409,
-            "a work unit would wait for itself",
-            "leave out of its blockers what waits for it",
-        ),
-        Refusal::StatusRefused { .. } => (
-            409,
-            "a work unit does not go from its status to that one",
-            "`retry` has a unit done again, whatever its status",
-        ),
-        Refusal::PhaseRefused { .. } => (
-            409,
-            "a phase only moves forward",
-            "its phases are GOAL, PLAN, IMPLEMENT, COMPLETE, in this order",
-        ),
-        Refusal::StillBlocked(_) => (
-            409,
-            "the work unit waits for another",
-            "finish that one, or change what this one waits for",
-        ),
-        Refusal::UnitClaimed(_) => (409, "a run is doing the work unit", "cancel that run first"),
-        Refusal::ProjectKnown(_) => (
-            409,
-            "the folder is a project already",
-            "use it as it is: `GET /api/projects` has its id",
-        ),
-        Refusal::UnknownProject => (
-            404,
-            "there is no such project",
-            "`partita init` in a folder makes it one",
-        ),
-        Refusal::ProjectBusy => (409, "the project has runs under way", "cancel them first"),
-        Refusal::ZeroSlots => (
-            422,
-            "at least one task must be allowed at once",
-            "take a number from 1 on",
-        ),
-        Refusal::NothingToDo => (
-            409,
-            "nothing would change",
-            "it is as you want it; there is nothing to do",
-        ),
-    };
+    let (status, title) = kind_of(refusal);
     Problem::new(status, refusal.code(), title, what)
         .because(refusal.to_string())
-        .hint(hint)
+        .hint(way_out(refusal))
+}
+
+const fn kind_of(refusal: &Refusal) -> (u16, &'static str) {
+    match refusal {
+        Refusal::RunEnded => (409, "the run has ended"),
+        Refusal::RunCancelling => (409, "the run is being cancelled"),
+        Refusal::PauseUnchanged => (409, "the run is in that state already"),
+        Refusal::UnknownStep(_) => (404, "there is no such step"),
+        Refusal::StepNotOpen(_) => (409, "the step has ended"),
+        Refusal::StepNotEnded(_) => (409, "the step has not failed"),
+        Refusal::StaleTask(_) => (409, "the task is not under way"),
+        Refusal::UnknownAttention(_) => (409, "nobody waits for this answer"),
+        Refusal::WrongChoice(_) => (409, "the question does not take this answer"),
+        Refusal::ChunkTaken(_) => (409, "a work unit of that name exists"),
+        Refusal::UnknownChunk(_) => (404, "there is no such work unit"),
+        Refusal::BadChunk(_) => (422, "not a name for a work unit"),
+        Refusal::BlockersCircle(_) => (409, "a work unit would wait for itself"),
+        Refusal::StatusRefused { .. } => (409, "a work unit does not go from its status to that one"),
+        Refusal::PhaseRefused { .. } => (409, "a phase only moves forward"),
+        Refusal::StillBlocked(_) => (409, "the work unit waits for another"),
+        Refusal::UnitClaimed(_) => (409, "a run is doing the work unit"),
+        Refusal::ProjectKnown(_) => (409, "the folder is a project already"),
+        Refusal::UnknownProject => (404, "there is no such project"),
+        Refusal::ProjectBusy => (409, "the project has runs under way"),
+        Refusal::ZeroSlots => (422, "at least one task must be allowed at once"),
+        Refusal::NothingToDo => (409, "nothing would change"),
+    }
+}
+
+const fn way_out(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::RunEnded => "`partita run show` says how; a new run can be started",
+        Refusal::RunCancelling => "wait until it has ended; a new run can be started",
+        Refusal::PauseUnchanged => "`partita run show` says how it is",
+        Refusal::UnknownStep(_) => "`partita run show` lists the steps of a run",
+        Refusal::StepNotOpen(_) => "a step that failed can be retried",
+        Refusal::StepNotEnded(_) => "`partita run show` says how the steps are",
+        Refusal::StaleTask(_) => "`partita ps --tasks` lists those that are",
+        Refusal::UnknownAttention(_) => "`partita attention` lists what waits",
+        Refusal::WrongChoice(_) => "`partita attention` lists the answers that it takes",
+        Refusal::ChunkTaken(_) => "choose another name, or change the one that is there",
+        Refusal::UnknownChunk(_) => "`partita ps` lists the work units",
+        Refusal::BadChunk(_) => "take a name such as `parser-2`",
+        Refusal::BlockersCircle(_) => "leave out of its blockers what waits for it",
+        Refusal::StatusRefused { .. } => "`retry` has a unit done again, whatever its status",
+        Refusal::PhaseRefused { .. } => "its phases are GOAL, PLAN, IMPLEMENT, COMPLETE, in this order",
+        Refusal::StillBlocked(_) => "finish that one, or change what this one waits for",
+        Refusal::UnitClaimed(_) => "cancel that run first",
+        Refusal::ProjectKnown(_) => "use it as it is: `GET /api/projects` has its id",
+        Refusal::UnknownProject => "`partita init` in a folder makes it one",
+        Refusal::ProjectBusy => "cancel them first",
+        Refusal::ZeroSlots => "take a number from 1 on",
+        Refusal::NothingToDo => "it is as you want it; there is nothing to do",
+    }
 }
 
 fn definition(what: String, error: DefinitionError) -> Problem {
