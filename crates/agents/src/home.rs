@@ -4,7 +4,8 @@ use crate::account::{Holder, private_folder};
 use crate::sandbox::STAND_IN;
 use domain::{RunId, StepKey};
 use engine::ports::TaskFile;
-use std::io;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// The folders of one step's agent.
@@ -44,7 +45,7 @@ impl Home {
         for needed in [&made.home, &made.temporary, &made.empty, &made.files] {
             private_folder(needed)?;
         }
-        std::fs::write(&made.unseen, STAND_IN)?;
+        private_file(&made.unseen, STAND_IN.as_bytes())?;
         Ok(made)
     }
 
@@ -68,11 +69,18 @@ impl Home {
                 let name =
                     name.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "a file without a name"))?;
                 let path = self.files.join(name);
-                std::fs::write(&path, &file.content)?;
+                private_file(&path, file.content.as_bytes())?;
                 Ok((file.name.clone(), path))
             })
             .collect()
     }
+}
+
+/// Writes a file for the owner only, whatever the umask.
+fn private_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options.open(path)?.write_all(content)
 }
 
 /// The folder of a run's homes.
