@@ -19,6 +19,7 @@ mod turn;
 use domain::{Access, Moment, Usage};
 use engine::ports::EntryKind;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// The dialect of that kind, for one process.
 #[must_use]
@@ -106,7 +107,7 @@ pub struct TurnEnd {
     /// How.
     pub outcome: Outcome,
     /// The final message: what the agent said last in the turn.
-    pub message: String,
+    pub message: Arc<str>,
     /// What was used since this dialect was made, all its turns together.
     pub usage: Usage,
     /// What the session has used in all, for agents that count so: give it back when the session is resumed.

@@ -4,6 +4,7 @@ use super::failure::{Reading, classify_known, shortened};
 use super::{Exit, Outcome, Step, TurnEnd, json};
 use domain::Usage;
 use engine::ports::EntryKind;
+use std::sync::Arc;
 
 /// How much of a final message is kept: its end, where structured answers stand.
 const MESSAGE_MAX: usize = 1 << 20;
@@ -14,6 +15,8 @@ pub(super) const DETAIL_MAX: usize = 4_096;
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     message: String,
+    /// The message once a turn has ended with it; whoever asks shares it, because it may be long and tasks are many.
+    whole: Option<Arc<str>>,
     is_message_open: bool,
     /// Tool calls of this turn.
     pub(super) tools: u64,
@@ -24,13 +27,13 @@ pub(super) struct Tally {
     /// The harness asked to stop.
     pub(super) is_interrupted: bool,
     /// How the last turn ended; none while one is under way.
-    ended: Option<TurnEnd>,
+    ended: Option<Outcome>,
 }
 
 impl Tally {
     /// A new turn begins.
     pub(super) fn begin(&mut self) {
-        self.message.clear();
+        self.forget_message();
         self.is_message_open = false;
         self.tools = 0;
         self.ended = None;
@@ -42,7 +45,7 @@ impl Tally {
             return;
         }
         if !self.is_message_open {
-            self.message.clear();
+            self.forget_message();
             self.is_message_open = true;
         }
         self.message.push_str(text);
@@ -61,18 +64,25 @@ impl Tally {
 
     /// The last message of this turn so far.
     pub(super) fn message(&self) -> &str {
-        json::tail(&self.message, MESSAGE_MAX)
+        let whole = self.whole.as_deref();
+        whole.unwrap_or_else(|| json::tail(&self.message, MESSAGE_MAX))
+    }
+
+    fn forget_message(&mut self) {
+        self.message.clear();
+        self.whole = None;
     }
 
     /// Puts the agent's own account of its final message in the place of ours.
     pub(super) fn replace_message(&mut self, text: &str) {
-        json::tail(text, MESSAGE_MAX).clone_into(&mut self.message);
+        self.forget_message();
+        self.message.push_str(json::tail(text, MESSAGE_MAX));
     }
 
     /// Whether nothing was said, done or used in this turn: an agent that claims to be done then is not believed.
     pub(super) fn is_blank(&self, turn_usage: Usage) -> bool {
         let tokens = turn_usage.input_uncached | turn_usage.input_cached | turn_usage.output;
-        self.message.trim().is_empty() && self.tools == 0 && tokens == 0
+        self.message().trim().is_empty() && self.tools == 0 && tokens == 0
     }
 
     /// Whether the turn has ended.
@@ -87,14 +97,20 @@ impl Tally {
         }
         self.close_message(steps);
         let end = self.ending(outcome);
-        self.ended = Some(end.clone());
         steps.push(Step::TurnEnded(end));
     }
 
-    fn ending(&self, outcome: Outcome) -> TurnEnd {
+    fn ending(&mut self, outcome: Outcome) -> TurnEnd {
+        self.ended = Some(outcome.clone());
+        let message: Arc<str> = match self.whole.take() {
+            Some(whole) => whole,
+            None => self.message().into(),
+        };
+        self.message = String::new();
+        self.whole = Some(Arc::clone(&message));
         TurnEnd {
             outcome,
-            message: self.message().to_owned(),
+            message,
             usage: self.usage,
             session_total: self.session_total,
         }
@@ -102,7 +118,7 @@ impl Tally {
 
     /// How it all ended, now that the process is gone. A claim of being done is taken back by a process that failed.
     pub(super) fn conclude(&mut self, exit: Exit, stderr_tail: &str, reading: Reading<'_>) -> TurnEnd {
-        let claimed = self.ended.as_ref().map(|end| end.outcome.clone());
+        let claimed = self.ended.clone();
         let outcome = match (claimed, exit) {
             (_, Exit::Stopped | Exit::Unknown) if self.is_interrupted => Outcome::Cancelled,
             (Some(Outcome::Done | Outcome::NoResult(_)), Exit::Code(code)) if code != 0 => Outcome::Exited {
@@ -123,9 +139,7 @@ impl Tally {
             }
             (None, _) => Outcome::NoResult(said_last("ended without a result", exit, stderr_tail)),
         };
-        let end = self.ending(outcome);
-        self.ended = Some(end.clone());
-        end
+        self.ending(outcome)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::spawner::{Guard, Pipes};
 use domain::Value;
 use engine::faults::{Control, is_off};
 use engine::ports::{Clock, EntryKind, Later, OutputCheck};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
@@ -44,7 +45,7 @@ pub(super) struct Talk<'a> {
     input: Option<mpsc::Sender<String>>,
     stopped: Option<Why>,
     output: Option<Result<Value, String>>,
-    checked: Option<String>,
+    checked: Option<Arc<str>>,
     lines: Lines,
     stderr_tail: Vec<u8>,
 }
@@ -173,7 +174,7 @@ impl<'a> Talk<'a> {
         let exit = ending::exit(report.as_ref(), was_stopped);
         let tail = String::from_utf8_lossy(&self.stderr_tail).into_owned();
         let end = self.dialect.on_end(exit, &tail, self.clock.now());
-        if end.outcome == Outcome::Done && self.checked.as_deref() != Some(end.message.as_str()) {
+        if end.outcome == Outcome::Done && self.checked.as_deref() != Some(&*end.message) {
             self.output = Some(self.check.check(&end.message));
         }
         let not_started = match report {

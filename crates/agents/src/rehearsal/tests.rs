@@ -249,7 +249,7 @@ fn a_script_in_the_prompt_goes_before_all_others() {
         folder.path(),
         None,
     );
-    assert_eq!(talk.end.message, "from the prompt");
+    assert_eq!(&*talk.end.message, "from the prompt");
     let broken = "```rehearsal\nnonsense = 1\n```\n";
     let talk = talk_until(
         DEMO,
@@ -275,8 +275,8 @@ fn attempts_are_counted_in_the_home() {
         .end
     };
     assert!(matches!(ask().outcome, Outcome::Transient(_)));
-    assert_eq!(ask().message, "attempt 2");
-    assert_eq!(ask().message, "attempt 3");
+    assert_eq!(&*ask().message, "attempt 2");
+    assert_eq!(&*ask().message, "attempt 3");
     assert!(ask().message.contains("says nothing"));
 }
 

@@ -56,7 +56,7 @@ fn a_resumed_thread_counts_only_its_own() {
     let (_, end) = hear("codex/resume_2", again, Exit::Code(0), "");
     assert_eq!(end.usage, before);
     assert_eq!(end.session_total, Some(before.plus(before)));
-    assert_eq!(end.message, "Resumed.");
+    assert_eq!(&*end.message, "Resumed.");
 }
 
 #[test]

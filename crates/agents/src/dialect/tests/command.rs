@@ -14,10 +14,7 @@ fn run(lines: &[&str], exit: Exit, stderr: &str) -> TurnEnd {
 #[test]
 fn what_it_prints_is_its_answer() {
     let end = run(&["```json", "{}", "```"], Exit::Code(0), "");
-    assert_eq!(
-        (end.outcome, end.message.as_str()),
-        (Outcome::Done, "```json\n{}\n```")
-    );
+    assert_eq!((end.outcome, &*end.message), (Outcome::Done, "```json\n{}\n```"));
 }
 
 #[test]
