@@ -10,7 +10,7 @@ use crate::harness::Task;
 use crate::home;
 use crate::install::Whereabouts;
 use crate::prepare::prepare;
-use crate::process::end_leftover;
+use crate::process::Leftovers;
 use crate::sandbox::{InForce, Policy, Program, probe};
 use crate::scratch::{self, Purpose};
 use crate::spawner::Spawner;
@@ -76,6 +76,7 @@ pub struct Fleet {
     pub(crate) logins: Arc<Logins>,
     pub(crate) places: Whereabouts,
     pub(crate) starts: Arc<Semaphore>,
+    leftovers: Leftovers,
 }
 
 /// Why there are no agents.
@@ -132,6 +133,7 @@ impl Fleet {
             logins,
             places,
             starts,
+            leftovers: Leftovers::default(),
         })
     }
 
@@ -236,9 +238,8 @@ impl Agents for Fleet {
             if is_off(Control::LeftoversEnded) {
                 return;
             }
-            let ending = tokio::task::spawn_blocking(move || end_leftover(task, process.as_ref()));
-            if let Err(error) = ending.await {
-                tracing::error!(%task, %error, "what is left of a task was not looked for");
+            if !self.leftovers.end(task, process).await {
+                tracing::error!(%task, "what is left of a task was not looked for");
             }
         })
     }

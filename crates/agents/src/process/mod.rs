@@ -6,12 +6,14 @@
 mod identity;
 #[cfg(target_os = "linux")]
 mod leftover;
+mod leftovers;
 #[cfg(target_os = "linux")]
 pub(crate) mod table;
 
 pub(crate) use identity::identify;
 #[cfg(target_os = "linux")]
-pub(crate) use leftover::{end_leftover, end_what_outlived};
+pub(crate) use leftover::{end_leftovers, end_what_outlived};
+pub(crate) use leftovers::{Leftovers, Sought};
 #[cfg(target_os = "linux")]
 pub(crate) use table::{Table, children_of};
 
@@ -20,7 +22,12 @@ pub(crate) const MARKER: &str = "PARTITA_TASK";
 
 /// Nothing is ever started where there is no `/proc`.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn end_leftover(_task: domain::TaskId, _process: Option<&domain::ProcessIdentity>) {}
+pub(crate) fn end_leftovers(take: impl Fn() -> Vec<Sought>) {
+    for one in take() {
+        // Whoever waited may have left.
+        let _ = one.done.send(());
+    }
+}
 
 /// The same.
 #[cfg(not(target_os = "linux"))]
