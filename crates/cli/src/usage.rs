@@ -27,10 +27,11 @@ pub(crate) fn read() -> Usage {
     let help = || error.render().ansi().to_string();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Usage::Words(help()),
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if wants_json() => {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand if !wants_json() => Usage::Nothing(help()),
+        // Its own words would list the commands that are nobody's to type.
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
             Usage::Wrong(told("no command was named").hint("`--help` lists what there is"))
         }
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => Usage::Nothing(help()),
         _ => Usage::Wrong(wrong(&error.render().to_string())),
     }
 }

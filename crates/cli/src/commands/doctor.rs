@@ -2,12 +2,12 @@
 
 use crate::clock::SystemClock;
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{CliError, Result};
 use crate::exit::Exit;
 use crate::lock::{self, Holder};
 use crate::output::{self, Table, Tone};
 use crate::wiring;
-use agents::{Fleet, Sandbox};
+use agents::{Fleet, FleetConfig, Sandbox};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -48,7 +48,15 @@ impl Finding {
 
 pub(crate) async fn carry_out(context: &Context) -> Result {
     let mut findings = vec![home(context), daemon(context), git().await];
-    findings.extend(sandbox(context).await);
+    match settings(context) {
+        Ok(config) => {
+            let said = context.folders.config.display();
+            findings.push(Finding::good("settings", said));
+            findings.extend(sandbox(config).await);
+        }
+        // Without them nobody can tell what is to bound a task.
+        Err(error) => findings.push(Finding::missing("settings", in_a_line(&error))),
+    }
     let is_missing = findings.iter().any(|finding| finding.state == "missing");
     if context.is_json {
         output::json(&serde_json::json!({ "findings": findings, "ok": !is_missing }));
@@ -78,7 +86,7 @@ fn home(context: &Context) -> Finding {
             "home",
             format!("{}, socket {}", context.home.path.display(), socket.display()),
         ),
-        Err(error) => Finding::missing("home", error.shown()),
+        Err(error) => Finding::missing("home", in_a_line(&error)),
     }
 }
 
@@ -90,7 +98,7 @@ fn daemon(context: &Context) -> Finding {
             "daemon",
             "not running; it starts with the first command that needs it",
         ),
-        Err(error) => Finding::missing("daemon", error.shown()),
+        Err(error) => Finding::missing("daemon", in_a_line(&error)),
     }
 }
 
@@ -104,11 +112,18 @@ async fn git() -> Finding {
     }
 }
 
-async fn sandbox(context: &Context) -> Vec<Finding> {
-    let config = match wiring::fleet_config(&context.home, &context.folders, Arc::new(SystemClock)) {
-        Ok(config) => config,
-        Err(error) => return vec![Finding::missing("sandbox", error.shown())],
-    };
+/// What the user's own files say, `config.toml` and `agents.toml`.
+fn settings(context: &Context) -> Result<FleetConfig> {
+    context.config()?;
+    wiring::fleet_config(&context.home, &context.folders, Arc::new(SystemClock))
+}
+
+fn in_a_line(error: &CliError) -> String {
+    let parts = std::iter::once(&error.what).chain(&error.because);
+    parts.map(String::as_str).collect::<Vec<_>>().join(": ")
+}
+
+async fn sandbox(config: FleetConfig) -> Vec<Finding> {
     let fleet = match Fleet::new(config).await {
         Ok(fleet) => fleet,
         Err(error) => return vec![Finding::missing("sandbox", error)],

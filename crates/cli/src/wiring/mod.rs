@@ -66,7 +66,7 @@ pub(crate) async fn join(
         .await
         .map_err(unreadable)?;
     if let Some(slots) = config.slots {
-        set_slots(&engine, slots).await;
+        set_slots(&engine, slots.get()).await;
     }
     let parts = server::Parts {
         engine: engine.clone(),

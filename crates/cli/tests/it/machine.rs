@@ -50,6 +50,31 @@ fn no_agent_chosen_and_none_able_says_how_to_get_one() {
 }
 
 #[test]
+fn settings_that_cannot_hold_are_refused_and_doctor_finds_them() {
+    for (file, text) in [("config.toml", "slots = 0\n"), ("agents.toml", "nonsense\n")] {
+        let env = TestEnv::new();
+        env.write_user_file(&format!(".config/partita/{file}"), text);
+        let given = env.run(&["ps"]);
+        assert_eq!(given.code, 6, "{given:#?}");
+        assert!(
+            given.err.contains(file) && given.err.contains("hint:"),
+            "{given:#?}"
+        );
+        let looked = env.run(&["doctor", "--json"]);
+        assert_eq!(looked.code, 1, "{looked:#?}");
+        let findings = looked.json()["findings"].clone();
+        let of_settings = findings
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|one| one["what"] == "settings");
+        let said = of_settings.unwrap();
+        assert_eq!(said["state"], "missing", "{findings:#}");
+        assert!(said["said"].as_str().unwrap().contains("line 1"), "{findings:#}");
+    }
+}
+
+#[test]
 fn s3_04_a_folder_without_git_can_be_worked_on() {
     let env = TestEnv::new();
     std::fs::write(env.project().join("notes.txt"), "one\n").unwrap();
