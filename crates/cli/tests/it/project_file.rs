@@ -182,7 +182,7 @@ fn a_person_who_names_something_is_heard_and_a_model_belongs_to_its_agent() {
         (&json!("rehearsal"), &json!(null), &json!("small"))
     );
     let given = env.run(&["run", "mend", "--focus", "x"]);
-    assert_eq!(given.code, 7, "the project's agent is not there: {given:#?}");
+    assert_eq!(given.code, 4, "there is no such agent: {given:#?}");
     assert!(given.err.contains("nobody"), "{given:#?}");
 }
 
