@@ -1,17 +1,6 @@
 // The steps of a run as they are shown: in the order of the plan, the instances of a fan-out together.
 import type { RunDetail, Step, Task } from "../../api/types";
-
-/** How a step is, in a word that has a dot. */
-export type StepLook =
-  | "pending"
-  | "running"
-  | "completed"
-  | "failed"
-  | "cancelled"
-  | "skipped"
-  | "parked"
-  | "waiting"
-  | "left_out";
+import type { Look } from "../../ui/look";
 
 export interface Group {
   id: string;
@@ -22,7 +11,7 @@ export interface Group {
   fansOut: boolean;
   steps: Step[];
   /** How it is when it has no instance. */
-  look: StepLook;
+  look: Look;
 }
 
 export function roster(run: RunDetail): Group[] {
@@ -55,7 +44,7 @@ export function roster(run: RunDetail): Group[] {
   return planned;
 }
 
-export function look(step: Step, task: Task | undefined): StepLook {
+export function look(step: Step, task: Task | undefined): Look {
   if (step.skipped) return "skipped";
   if (step.waiting_for) return "waiting";
   if (step.status === "pending" && task?.state === "parked") return "parked";

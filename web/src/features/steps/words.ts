@@ -1,8 +1,8 @@
 // How steps are called.
 import type { Step, Task } from "../../api/types";
-import type { StepLook } from "./roster";
+import type { Look } from "../../ui/look";
 
-export function lookWord(step: Step, look: StepLook): string {
+export function lookWord(step: Step, look: Look): string {
   if (look === "waiting") return "waits for you";
   if (look === "pending" && step.not_before) return "tries again soon";
   if (look === "left_out") return "did not apply";
