@@ -108,6 +108,8 @@ test.each([
   await page.getByRole("heading", { name: slug("fix"), level: 1 }).waitFor();
   const report = page.getByRole("region", { name: "Report" });
   await report.getByRole("heading", { name: "Report: fix" }).waitFor();
+  // Whoever came with a keyboard stands on the heading, also once the run is there.
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe(slug("fix"));
   expect(await page.getByRole("complementary").innerText()).toContain(`partita run apply ${slug("fix")}`);
 
   const step = page.getByRole("button", { name: /^Change the code completed/ });
