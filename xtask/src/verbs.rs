@@ -49,9 +49,14 @@ impl Verb {
 /// The list of verbs, as printed to someone who named none of them.
 pub(crate) fn listing(verbs: &[Verb]) -> String {
     let mut text = String::from("usage: cargo xtask VERB [OPTION…]\n\n");
+    let call = |verb: &Verb| format!("{} {}", verb.name, verb.usage);
+    let width = verbs
+        .iter()
+        .map(|verb| call(verb).chars().count())
+        .max()
+        .unwrap_or(0);
     for verb in verbs {
-        let call = format!("{} {}", verb.name, verb.usage);
-        writeln!(text, "  {call:<24} {}", verb.summary).expect("a string takes any text");
+        writeln!(text, "  {:<width$}  {}", call(verb), verb.summary).expect("a string takes any text");
     }
     text
 }
