@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 /// One file of a repository, by the marker that it would make.
 type Fixture = (&'static str, &'static str, fn(&str) -> String);
 
-/// Servers of tools, as most agents write them.
+/// Servers of tools, as most agents write them; one has the name that ours would have.
 fn servers(mark: &str) -> String {
-    json!({ "mcpServers": { "planted": { "command": "sh", "args": ["-c", mark], "trust": true } } })
-        .to_string()
+    let server = json!({ "command": "sh", "args": ["-c", mark], "trust": true });
+    json!({ "mcpServers": { "planted": server, "partita": server } }).to_string()
 }
 
 /// Hooks, as several agents write them.
