@@ -9,7 +9,7 @@ use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use domain::{Input, Refusal, RunId};
-use engine::EngineError;
+use engine::{Engine, EngineError};
 
 /// Who wants something, and how the request may be repeated.
 pub(super) struct Wish {
@@ -37,9 +37,10 @@ impl Wish {
         verb: &str,
         input: impl FnOnce(String) -> Input,
     ) -> Answer<StatusCode> {
-        let what = format!("cannot {verb} the run `{name}`");
-        let run = find(app, name, &what).await?;
-        self.tell(app, run, what, input).await
+        let what = |name: &str| format!("cannot {verb} the run `{name}`");
+        let run = find(app, name, &what(name)).await?;
+        // Whoever asked by id is told the name that people type.
+        self.tell(app, run, what(&Engine::slug(run)), input).await
     }
 
     /// Brings it to the run.

@@ -172,7 +172,13 @@ async fn a_run_is_paused_resumed_and_cancelled() {
     assert_eq!(world.act(&act("cancel")).await.status, 204);
     let detail = world.until_status(&run, "cancelled").await;
     assert_eq!(detail["steps"][0]["status"], "cancelled");
-    world.act(&act("cancel")).await.refused(409, "run_ended");
+    let refused = world.act(&act("cancel")).await.refused(409, "run_ended");
+    let slug = detail["slug"].as_str().unwrap();
+    assert_eq!(
+        refused.detail,
+        format!("cannot cancel the run `{slug}`"),
+        "asked by id, told by name"
+    );
     assert_eq!(world.get("/api/tasks").await.json()["items"], json!([]));
 }
 
