@@ -146,6 +146,8 @@ fn try_sh(dir: &Path, script: &str) -> (Option<i32>, String, String) {
         .current_dir(dir)
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        // Later gits keep refs in another form by default; the tests that are about that say so.
+        .env("GIT_DEFAULT_REF_FORMAT", "files")
         .env("GIT_AUTHOR_NAME", "Ada")
         .env("GIT_AUTHOR_EMAIL", "ada@example.org")
         .env("GIT_COMMITTER_NAME", "Ada")
