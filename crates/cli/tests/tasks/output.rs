@@ -84,7 +84,8 @@ fn f_35_a_flood_costs_the_daemon_no_memory() {
         .filter_map(|rest| rest.split(' ').next()?.parse().ok())
         .collect();
     println!("{megabytes} MB twice, twice: {grown} bytes grown, {kept} kept, blocked for {blocked:?} s");
-    assert!(grown < 64 << 20, "{grown}");
+    // What waits is bounded, and an allocator keeps of it what each thread had at its worst; unbounded it would be all of it.
+    assert!(grown < 96 << 20, "{grown}");
     assert!(
         !blocked.is_empty() && blocked.iter().all(|s| *s < BLOCKED_S_MAX),
         "{blocked:?}"
