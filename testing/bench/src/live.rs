@@ -33,7 +33,9 @@ struct Load {
 struct Outcome {
     /// Lines that are in no transcript.
     lost: f64,
-    /// The longest that a task waited for its pipe, in milliseconds.
+    /// The longest that saying a line took, in milliseconds: on a busy machine mostly the wait for a processor.
+    line_ms: f64,
+    /// The longest that a task waited for room in its pipe, in milliseconds: the part of it that is the daemon's.
     blocked_ms: f64,
     /// How long all of it took beyond what the pace asks for, as a share.
     seconds: f64,
@@ -97,12 +99,17 @@ fn figures(load: Load, alone: &[Outcome], told: &[Outcome]) -> Vec<Figure> {
         Figure::new("lines that one listener missed live", Unit::Count, &unheard).target(Target::AtMost(0.0)),
         Figure::new("listeners closed as too slow", Unit::Count, &closed),
         Figure::new(
-            "longest that a task was blocked",
+            "longest that a task was blocked by a full pipe",
             Unit::Ms,
             &values(|outcome| outcome.blocked_ms),
         )
-        .against(beside, &pairs(|outcome| outcome.blocked_ms))
         .target(Target::AtMost(100.0)),
+        Figure::new(
+            "longest that saying a line took",
+            Unit::Ms,
+            &values(|outcome| outcome.line_ms),
+        )
+        .against(beside, &pairs(|outcome| outcome.line_ms)),
         Figure::new("line heard after: p50", Unit::Ms, &p50),
         Figure::new("line heard after: p99", Unit::Ms, &p99),
         Figure::new(
@@ -180,7 +187,7 @@ fn carry(bench: &Bench, load: Load) -> anyhow::Result<Outcome> {
         "the run ended badly: {:?}",
         shown.run.reason
     );
-    let (lines, longest_us) = runtime.block_on(read_transcripts(&client, &shown))?;
+    let (lines, longest_us, full_us) = runtime.block_on(read_transcripts(&client, &shown))?;
     let heard = listeners
         .into_iter()
         .map(Listener::end)
@@ -188,7 +195,8 @@ fn carry(bench: &Bench, load: Load) -> anyhow::Result<Outcome> {
     daemon.stop()?;
     Ok(Outcome {
         lost: (load.tasks * load.lines).abs_diff(lines) as f64,
-        blocked_ms: longest_us as f64 / 1_000.0,
+        line_ms: longest_us as f64 / 1_000.0,
+        blocked_ms: full_us as f64 / 1_000.0,
         seconds,
         heard: heard.into_iter().flatten().collect(),
         memory_live,
@@ -196,9 +204,10 @@ fn carry(bench: &Bench, load: Load) -> anyhow::Result<Outcome> {
     })
 }
 
-/// How many of the lines are in the transcripts, and the longest that a task says it was blocked.
-async fn read_transcripts(client: &api::Client, run: &RunDetail) -> anyhow::Result<(usize, u64)> {
-    let (mut lines, mut longest) = (0, 0);
+/// How many of the lines are in the transcripts, the longest that a task says a line took, and that one took at a full
+/// pipe.
+async fn read_transcripts(client: &api::Client, run: &RunDetail) -> anyhow::Result<(usize, u64, u64)> {
+    let (mut lines, mut longest, mut longest_full) = (0, 0, 0);
     for task in &run.tasks {
         let (mut after, mut text) = (0, String::new());
         loop {
@@ -214,12 +223,12 @@ async fn read_transcripts(client: &api::Client, run: &RunDetail) -> anyhow::Resu
             }
         }
         lines += text.matches("a line of about").count();
-        let said = text
-            .rsplit_once("blocked for ")
-            .context("a task says how long it was blocked")?
-            .1;
-        let digits = said.split(' ').next().unwrap_or_default();
-        longest = longest.max(digits.parse::<u64>()?);
+        let (before, full) = text
+            .rsplit_once(" microseconds at most, and at a full pipe ")
+            .context("a task says how long a line took")?;
+        let line = before.rsplit(' ').next().unwrap_or_default();
+        longest = longest.max(line.parse::<u64>()?);
+        longest_full = longest_full.max(full.lines().next().unwrap_or_default().parse::<u64>()?);
     }
-    Ok((lines, longest))
+    Ok((lines, longest, longest_full))
 }

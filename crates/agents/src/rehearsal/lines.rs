@@ -1,34 +1,48 @@
-//! Says numbered lines at an even pace, each with the time it was said, and in the end how long it was kept from saying
-//! one: for measuring what becomes of live output.
+//! Says numbered lines at an even pace, each with the time it was said, and in the end how long one took, and how long the
+//! pipe had no room for one: for measuring what becomes of live output.
 
 use super::act::{Next, Player};
 use super::detail::Lines;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 impl Player<'_> {
     /// Says them. What could not be said in time is said as soon as it can be, so that the pace is kept.
     pub(super) fn lines(&mut self, lines: &Lines) -> Next {
         let begun = Instant::now();
-        let mut longest = Duration::ZERO;
+        let (mut longest, mut longest_full) = (Duration::ZERO, Duration::ZERO);
         for number in 0..lines.count {
             let due = begun + pause(number, lines.per_second);
             let early = due.saturating_duration_since(Instant::now());
             if let Some(finish) = self.pause_for(early, false)? {
                 return Ok(Some(finish));
             }
+            let is_full = is_pipe_full();
             let asked = Instant::now();
             self.say(&format!(
                 "{number:06} @{:016} a line of about the length that builds print\n",
                 now_us()
             ))?;
-            longest = longest.max(asked.elapsed());
+            let took = asked.elapsed();
+            longest = longest.max(took);
+            if is_full {
+                longest_full = longest_full.max(took);
+            }
         }
         self.say(&format!(
-            "blocked for {} microseconds at most\n",
-            longest.as_micros()
+            "a line took {} microseconds at most, and at a full pipe {}\n",
+            longest.as_micros(),
+            longest_full.as_micros()
         ))?;
         Ok(None)
     }
+}
+
+/// Whether what is said now waits for whoever reads it. Otherwise a line that takes long waits for a processor only.
+fn is_pipe_full() -> bool {
+    let stdout = std::io::stdout();
+    let mut ends = [PollFd::new(&stdout, PollFlags::OUT)];
+    poll(&mut ends, Some(&Timespec::default())) == Ok(0)
 }
 
 /// When a line is due, from the first one on.
