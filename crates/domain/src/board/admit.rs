@@ -42,7 +42,7 @@ pub fn admit(board: &Board, now: Moment) -> Vec<Admission> {
 #[must_use]
 pub fn admit_beside(board: &Board, run: RunId, now: Moment) -> Vec<Admission> {
     let (free, ending) = (free(board), board.ending(run));
-    if ending == 0 {
+    if ending == 0 || !board.wants.contains_key(&run) {
         return admit(board, now);
     }
     // With fewer slots than tasks, not even what ends leaves one.
