@@ -72,6 +72,29 @@ impl Places {
             .map(Some)
     }
 
+    /// Lets go of a result that was taken and then refused: no name of ours holds it any longer. Names that hold
+    /// something else by now stay.
+    ///
+    /// # Errors
+    ///
+    /// The project is gone, or its refs are locked.
+    pub async fn forget_result(&self, place: &Place, task: TaskId, change: &Change) -> Answer<()> {
+        let project = self.project(&place.spec.project).await?;
+        let head = Oid::given(&change.head)?;
+        let turn = self.turn(&project).await?;
+        let mut gone = Vec::new();
+        for name in [task_ref(task), run_task_ref(place.spec.run, task)] {
+            if refs::read(&self.git, &project, &name).await?.as_ref() == Some(&head) {
+                let from = head.clone();
+                gone.push(Move::Delete { name, from });
+            }
+        }
+        if gone.is_empty() {
+            return Ok(());
+        }
+        refs::change(&self.git, &project, &gone, self.limits.lock_wait, &turn).await
+    }
+
     /// What an earlier call with the same task took.
     async fn kept(&self, place: &Place, task: TaskId) -> Answer<Option<Change>> {
         let project = self.project(&place.spec.project).await?;

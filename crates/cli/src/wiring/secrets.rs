@@ -125,7 +125,12 @@ pub(super) struct DiscreetPlaces {
 }
 
 impl DiscreetPlaces {
-    async fn refuse_secrets(&self, place: &Place, change: &Change) -> Result<(), WorkspaceError> {
+    async fn refuse_secrets(
+        &self,
+        place: &Place,
+        task: TaskId,
+        change: &Change,
+    ) -> Result<(), WorkspaceError> {
         let project = &place.spec.project;
         let diff = self.places.diff(project, &change.base, &change.head).await?;
         let (redactor, tree) = (self.redactor.clone(), place.path.clone());
@@ -137,6 +142,8 @@ impl DiscreetPlaces {
         if files.is_empty() || is_off(Control::KeysStayIn) {
             return Ok(());
         }
+        // A daemon that dies before this takes the same result again, and refuses it again.
+        self.places.forget_result(place, task, change).await?;
         Err(WorkspaceError::Leaks(files.join(", ")))
     }
 }
@@ -172,7 +179,7 @@ impl Workspaces for DiscreetPlaces {
         Box::pin(async move {
             let change = self.places.harvest(place.clone(), task, message).await?;
             if let Some(change) = &change {
-                self.refuse_secrets(&place, change).await?;
+                self.refuse_secrets(&place, task, change).await?;
             }
             Ok(change)
         })

@@ -303,6 +303,11 @@ fn a_60_a_change_that_shows_a_key_reaches_no_branch() {
             "{reason}"
         );
         assert_eq!(branches, "", "no branch holds it");
+        let results = git(
+            &env,
+            &["for-each-ref", "--format=%(refname)", "refs/partita/tasks"],
+        );
+        assert_eq!(results, "", "and no name of ours");
         env.run(&["stop"]).ok();
         // What the agent left in its own copy stays there, as everything that is not brought back.
         assert_eq!(

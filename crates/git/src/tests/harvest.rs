@@ -50,6 +50,32 @@ async fn a_result_is_one_commit_on_the_base() {
 }
 
 #[tokio::test]
+async fn a_refused_result_is_held_by_nothing() {
+    let world = World::new().await;
+    let place = world.writer("fix").await;
+    sh(&place.path, "echo more >> a.txt");
+    let taken = world.places.harvest(place.clone(), task("fix"), String::new());
+    let change = taken.await.unwrap().unwrap();
+    let holders = format!("for-each-ref --contains {}", change.head);
+    assert_eq!(world.git(&holders).lines().count(), 2);
+
+    let elsewhere = domain::Change {
+        head: change.base.clone(),
+        ..change.clone()
+    };
+    let forget = world.places.forget_result(&place, task("fix"), &elsewhere);
+    forget.await.unwrap();
+    assert_eq!(world.git(&holders).lines().count(), 2, "they hold something else");
+
+    for _again in 0..2 {
+        let forget = world.places.forget_result(&place, task("fix"), &change);
+        forget.await.unwrap();
+        assert_eq!(world.git(&holders), "");
+    }
+    world.verify();
+}
+
+#[tokio::test]
 async fn nothing_changed_is_none_and_touched_is_nothing() {
     let world = World::new().await;
     let place = world.writer("fix").await;
