@@ -345,6 +345,7 @@ fn f_24_a_stale_owner_moves_no_branch() {
         &format!("{branch}^{{tree}}"),
     ]);
     world.git(&["update-ref", branch, later.trim()]);
+    std::fs::write(world.path("crashes.go-on"), "").unwrap();
     let went_on = Instant::now();
     first.signal(Signal::CONT);
     judge_stale(&mut first, went_on);

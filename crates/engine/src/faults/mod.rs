@@ -37,7 +37,7 @@ mod switch {
     const CRASH_AT: &str = "PARTITA_CRASH_AT";
     /// The same, but what is being done there panics.
     const PANIC_AT: &str = "PARTITA_PANIC_AT";
-    /// The same, but the process stops there until somebody lets it go on.
+    /// The same, but the process stops there until somebody lets it go on: by a file beside the log, then by a signal.
     const STOP_AT: &str = "PARTITA_STOP_AT";
     /// A file that gets a line with the point's name before any of it.
     const CRASH_LOG: &str = "PARTITA_CRASH_LOG";
@@ -113,7 +113,15 @@ mod switch {
         };
         match aim.fate {
             Fate::Panic => panic!("a test wants a panic at {}", point.name()),
-            Fate::Stop => send(rustix::process::Signal::STOP),
+            Fate::Stop => {
+                send(rustix::process::Signal::STOP);
+                // It may take a moment to arrive as well, and finds another thread first.
+                let log = std::env::var(CRASH_LOG).expect("a test that stops a process looks at its log");
+                let is_let_go_on = || std::path::Path::new(&format!("{log}.go-on")).exists();
+                while !is_let_go_on() {
+                    std::thread::park_timeout(std::time::Duration::from_millis(1));
+                }
+            }
             Fate::Death => {
                 send(rustix::process::Signal::KILL);
                 // The signal may take a moment to arrive; nothing more may happen until it does.
