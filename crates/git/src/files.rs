@@ -6,6 +6,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use tokio::task::JoinHandle;
 
 /// Runs file work on a thread that may block.
 pub(crate) async fn blocking<T: Send + 'static>(
@@ -14,6 +16,35 @@ pub(crate) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| failed(format!("file work was cut off: {error}")))?
+}
+
+/// The same for what is short and writes. A caller that is dropped is held until the work has ended, or was kept from
+/// beginning: whoever clears up after it finds nothing that is still being written.
+pub(crate) async fn writing<T: Send + 'static>(
+    work: impl FnOnce() -> Answer<T> + Send + 'static,
+) -> Answer<T> {
+    let (at_work, ended) = mpsc::channel::<()>();
+    let handle = tokio::task::spawn_blocking(move || {
+        let _at_work = at_work;
+        work()
+    });
+    let mut held = Held { handle, ended };
+    (&mut held.handle)
+        .await
+        .map_err(|error| failed(format!("file work was cut off: {error}")))?
+}
+
+struct Held<T> {
+    handle: JoinHandle<T>,
+    ended: mpsc::Receiver<()>,
+}
+
+impl<T> Drop for Held<T> {
+    fn drop(&mut self) {
+        self.handle.abort();
+        // Nothing is ever sent: the other end goes with the work.
+        let _gone = self.ended.recv();
+    }
 }
 
 /// A name beside `path` that no other process and no earlier call of this one uses.
@@ -51,14 +82,18 @@ pub(crate) fn sweep_dead(folder: &Path) {
 }
 
 /// Removes what makers and removers that were killed left in `folder`, whoever they were: nobody else is at work there.
-pub(crate) fn sweep(folder: &Path) {
+/// Says whether nothing is left: one that was killed just now may be in the middle of its last call of the system.
+pub(crate) fn sweep(folder: &Path) -> bool {
+    let mut is_clean = true;
     for below in folders_in(folder) {
         let name = below.file_name().map(|name| name.to_string_lossy().into_owned());
         let is_rubbish = name.is_some_and(|name| name.starts_with(".making-") || name.starts_with(".trash-"));
         if is_rubbish && let Err(error) = remove_tree(&below) {
             tracing::debug!(folder = %below.display(), %error, "rubbish stays for now");
+            is_clean = false;
         }
     }
+    is_clean
 }
 
 /// Makes a folder that only we may enter, and those above it.
@@ -180,7 +215,46 @@ pub(crate) fn boot_id() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::{Arc, Mutex};
+    use std::task::{Context, Waker};
     use std::time::{Duration, UNIX_EPOCH};
+
+    #[test]
+    fn whoever_gives_up_what_is_written_waits_for_its_end() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let (begun, has_begun) = mpsc::channel();
+        let (go, may_go) = mpsc::channel::<()>();
+        let _inside = runtime.enter();
+        let told = Arc::clone(&order);
+        let mut work = Box::pin(writing(move || {
+            begun.send(()).unwrap();
+            may_go.recv().unwrap();
+            told.lock().unwrap().push("written");
+            Ok(())
+        }));
+        let is_pending = work
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_pending();
+        assert!(is_pending);
+        has_begun.recv().unwrap();
+        let (giving_up, gives_up) = mpsc::channel();
+        let told = Arc::clone(&order);
+        let other = std::thread::spawn(move || {
+            giving_up.send(()).unwrap();
+            drop(work);
+            told.lock().unwrap().push("given up");
+        });
+        gives_up.recv().unwrap();
+        // Whoever does not wait is done by now.
+        for _ in 0..100 {
+            std::thread::yield_now();
+        }
+        go.send(()).unwrap();
+        other.join().unwrap();
+        assert_eq!(*order.lock().unwrap(), ["written", "given up"]);
+    }
 
     #[test]
     fn a_copied_index_is_as_old_as_the_index() {

@@ -3,7 +3,7 @@
 
 use crate::command::{Call, GitDir};
 use crate::error::{Answer, io_failed};
-use crate::files::{self, blocking};
+use crate::files::{self, blocking, writing};
 use crate::holders;
 use crate::identity::Identity;
 use crate::listing::{Listing, Look};
@@ -272,7 +272,7 @@ impl Places {
         };
         let (at, keep) = (making.clone(), Skeleton::keep(project, base));
         let agents = Skeleton::agents(project, record.identity.clone());
-        blocking(move || {
+        writing(move || {
             for folder in [at.tree(), at.scratch()] {
                 files::make_private_folder(&folder)?;
             }
@@ -283,7 +283,7 @@ impl Places {
         let (made, names) = tokio::join!(self.check_out(making, base), refs::peoples(&self.git, project));
         made?;
         let (at, agents_refs) = (making.clone(), packed(&names?, base));
-        blocking(move || {
+        writing(move || {
             let git = at.tree().join(".git");
             let put = |name: &str, bytes: &[u8]| {
                 let path = git.join(name);
@@ -324,7 +324,7 @@ impl Places {
             return Ok(());
         };
         let (above, name) = (above.to_path_buf(), name.to_string_lossy().into_owned());
-        blocking(move || {
+        writing(move || {
             files::make_private_folder(&above)?;
             for folder in files::folders_in(&above)
                 .iter()
