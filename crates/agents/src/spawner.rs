@@ -85,6 +85,17 @@ fn start(shim: &Path, mark: &str) -> io::Result<(Child, std::os::unix::net::Unix
     Ok((child, ours))
 }
 
+/// Room in the pipe of an agent's words, in bytes: more than a second of a thousand lines of a build, so that an agent goes
+/// on while all processors are busy with others. The system's own 64 KiB hold a third of that.
+const ROOM: usize = 256 * 1024;
+
+/// A pipe with [`ROOM`], or with the usual one where the system grants no more to this user.
+fn roomy_pipe() -> io::Result<(io::PipeReader, io::PipeWriter)> {
+    let (ours, theirs) = io::pipe()?;
+    let _granted = rustix::pipe::fcntl_setpipe_size(&theirs, ROOM);
+    Ok((ours, theirs))
+}
+
 /// A guard: letting go of it ends it and all that it started.
 pub(crate) struct Guard {
     identity: Option<ProcessIdentity>,
@@ -117,7 +128,7 @@ impl Guard {
             .control
             .as_mut()
             .ok_or_else(|| io::Error::other("the guard was let go of"))?;
-        let (output, output_end) = io::pipe()?;
+        let (output, output_end) = roomy_pipe()?;
         let (error, error_end) = io::pipe()?;
         let (input_end, input) = if is_spoken_to {
             let (theirs, ours) = io::pipe()?;
@@ -197,5 +208,20 @@ impl Drop for Guard {
                 .name("notice".to_owned())
                 .spawn(move || child.wait());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    #[test]
+    fn a_pipe_takes_what_nobody_reads_yet() {
+        let (_ours, mut theirs) = roomy_pipe().unwrap();
+        rustix::io::ioctl_fionbio(&theirs, true).unwrap();
+        theirs.write_all(&[b'x'; ROOM]).unwrap();
+        let full = theirs.write(b"x").unwrap_err();
+        assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
     }
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask cases [RECORD]`: each fault and attack in scope, how often its tests tried it, how often it took place,
-//! and whether everything held. Without a record the tests are run first.
+//! and whether everything held. Without a record the tests are run first, but for those with the real agents, which must
+//! be installed; `--without-real-agents` says of a record that they were left out of it as well.
 //!
 //! A case of `docs/cases.toml` that no test recorded, whose fault never occurred, or that failed, is a finding; so is a
 //! record of a case that the list does not have.
@@ -16,7 +17,7 @@ use super::{Ended, Verb};
 
 pub(super) const VERB: Verb = Verb {
     name: "cases",
-    usage: "[RECORD]",
+    usage: "[RECORD [--without-real-agents]]",
     summary: "the table of faults and attacks: tried, hit, passed",
     run,
 };
@@ -37,6 +38,9 @@ struct List {
 struct Listed {
     id: String,
     title: String,
+    /// Only tests with the real agents show it.
+    #[serde(default)]
+    real_agents: bool,
 }
 
 /// What the tests of one case recorded.
@@ -51,26 +55,43 @@ struct Count {
 fn run(root: &Path, words: &[String]) -> anyhow::Result<Ended> {
     let text = std::fs::read_to_string(root.join(LIST)).with_context(|| format!("reading {LIST}"))?;
     let list: List = toml::from_str(&text).with_context(|| format!("reading {LIST}"))?;
-    let (record, code) = match words {
-        [] => run_tests(root)?,
-        [file] => (
-            std::fs::read_to_string(file).with_context(|| format!("reading {file}"))?,
-            0,
-        ),
-        _ => anyhow::bail!("wants one record at most"),
+    let read = |file: &String| std::fs::read_to_string(file).with_context(|| format!("reading {file}"));
+    let (record, code, has_real_agents) = match words {
+        [] => {
+            let (record, code) = run_tests(root)?;
+            (record, code, false)
+        }
+        [file] => (read(file)?, 0, true),
+        [file, flag] if flag == "--without-real-agents" => (read(file)?, 0, false),
+        _ => anyhow::bail!("wants one record at most, and `--without-real-agents` after it"),
     };
     let counts = counts(&record)?;
+    let (list, left_out) = in_reach(list, has_real_agents);
     print!("{}", table(&list, &counts));
+    for case in &left_out {
+        println!(
+            "{:<6} left out, its tests need the real agents: {}",
+            case.id, case.title
+        );
+    }
     let findings = findings(&list, &counts);
     for finding in &findings {
         println!("{finding}");
     }
-    println!("{} cases, {} findings", list.case.len(), findings.len());
+    let (cases, left_out) = (list.case.len(), left_out.len());
+    println!("{cases} cases, {left_out} left out, {} findings", findings.len());
     Ok(match (code, findings.is_empty()) {
         (0, true) => Ended::Well,
         (0, false) => Ended::WithFindings,
         (code, _) => Ended::WithCode(code),
     })
+}
+
+/// The cases that can have been tried, and the others.
+fn in_reach(list: List, has_real_agents: bool) -> (List, Vec<Listed>) {
+    let cases = list.case.into_iter();
+    let (case, left_out) = cases.partition(|case| has_real_agents || !case.real_agents);
+    (List { case }, left_out)
 }
 
 /// Runs every test of a case; what they recorded, and the runner's exit code.
@@ -155,10 +176,23 @@ mod tests {
         let case = |id: &str| Listed {
             id: id.to_owned(),
             title: "what happens".to_owned(),
+            real_agents: false,
         };
         List {
             case: ["F-01", "F-02", "F-03", "F-04"].map(case).into(),
         }
+    }
+
+    #[test]
+    fn what_only_real_agents_show_is_left_out_without_them_and_wanted_with_them() {
+        let mut all = list();
+        all.case[3].real_agents = true;
+        let (reached, left_out) = in_reach(all, false);
+        assert_eq!((reached.case.len(), &*left_out[0].id), (3, "F-04"));
+        let mut all = list();
+        all.case[3].real_agents = true;
+        let (reached, left_out) = in_reach(all, true);
+        assert_eq!((reached.case.len(), left_out.len()), (4, 0));
     }
 
     const RECORD: &str = "F-01\tone\t3\t2\tpassed\nF-01\ttwo\t1\t1\tpassed\nF-02\tthree\t9\t9\tfailed\n\
