@@ -1,9 +1,7 @@
 //! A reader of the feed that looks at nothing but the stamps of the lines, so that it costs next to nothing itself; or
 //! one that asks and never reads.
 
-use crate::world::SystemClock;
 use anyhow::Context as _;
-use engine::ports::Clock as _;
 use std::io::{Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -108,7 +106,7 @@ fn taken(read: std::io::Result<usize>) -> std::io::Result<Option<usize>> {
 
 /// Takes the stamps out of what came; how much of it is done with.
 fn scan(bytes: &[u8], heard: &mut Heard) -> usize {
-    let now_ms = SystemClock.now().as_ms() as f64;
+    let now_us = now_us();
     let mut at = 0;
     while let Some(found) = bytes[at..].iter().position(|byte| *byte == b'@') {
         let begin = at + found + 1;
@@ -121,7 +119,7 @@ fn scan(bytes: &[u8], heard: &mut Heard) -> usize {
                 .iter()
                 .fold(0_u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
             heard.lines += 1;
-            heard.late_ms.push((now_ms - stamp as f64 / 1_000.0).max(0.0));
+            heard.late_ms.push(now_us.saturating_sub(stamp) as f64 / 1_000.0);
             at += STAMP;
         }
     }
@@ -129,4 +127,14 @@ fn scan(bytes: &[u8], heard: &mut Heard) -> usize {
         heard.closed += 1;
     }
     bytes.len()
+}
+
+fn now_us() -> u64 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "lines are stamped by another process, in microseconds"
+    )]
+    let now = std::time::SystemTime::now();
+    let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
