@@ -82,18 +82,14 @@ pub(crate) fn sweep_dead(folder: &Path) {
 }
 
 /// Removes what makers and removers that were killed left in `folder`, whoever they were: nobody else is at work there.
-/// Says whether nothing is left: one that was killed just now may be in the middle of its last call of the system.
-pub(crate) fn sweep(folder: &Path) -> bool {
-    let mut is_clean = true;
+pub(crate) fn sweep(folder: &Path) {
     for below in folders_in(folder) {
         let name = below.file_name().map(|name| name.to_string_lossy().into_owned());
         let is_rubbish = name.is_some_and(|name| name.starts_with(".making-") || name.starts_with(".trash-"));
         if is_rubbish && let Err(error) = remove_tree(&below) {
             tracing::debug!(folder = %below.display(), %error, "rubbish stays for now");
-            is_clean = false;
         }
     }
-    is_clean
 }
 
 /// Makes a folder that only we may enter, and those above it.

@@ -1,10 +1,11 @@
 //! Starts a process of ours, with a clock and a cap, and waits for its end.
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
@@ -69,41 +70,67 @@ impl Start {
             .stderr(Stdio::piped())
             .process_group(0)
             .kill_on_drop(true);
-        let mut child = command.spawn().map_err(Failure::NotStarted)?;
-        let group = Group::of(&child);
+        let mut group = Group::of(command.spawn().map_err(Failure::NotStarted)?);
         let ended = timeout(
             self.limit,
-            converse(&mut child, self.stdin, (self.output_max, self.is_cut)),
+            converse(&mut group.leader, self.stdin, (self.output_max, self.is_cut)),
         )
         .await;
         match ended {
             Ok(Ok(ran)) => Ok(ran),
             Ok(Err(failure)) => {
                 group.kill();
-                let _ = child.wait().await;
+                let _ = group.leader.wait().await;
                 Err(failure)
             }
             Err(_) => {
                 group.kill();
-                let _ = child.wait().await;
+                let _ = group.leader.wait().await;
                 Err(Failure::TooLong)
             }
         }
     }
 }
 
-/// The process group of a child, which is alive as long as its leader is not waited for.
-struct Group(Option<rustix::process::Pid>);
+/// How long a caller that is dropped is held for a killed process to be gone. A disk that does not answer keeps it longer.
+const DEATH_MAX: Duration = Duration::from_secs(1);
+
+/// A process and its group, whose number is nobody else's as long as its leader is not waited for. Dropped in the middle,
+/// it is killed and gone: whoever clears up after it finds nothing that is still being written.
+struct Group {
+    leader: Child,
+    id: Option<Pid>,
+}
 
 impl Group {
-    fn of(child: &Child) -> Self {
-        let id = child.id().and_then(|id| i32::try_from(id).ok());
-        Self(id.and_then(rustix::process::Pid::from_raw))
+    fn of(leader: Child) -> Self {
+        let id = leader.id().and_then(|id| i32::try_from(id).ok());
+        Self {
+            leader,
+            id: id.and_then(Pid::from_raw),
+        }
     }
 
     fn kill(&self) {
-        if let Some(group) = self.0 {
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        if let Some(group) = self.id {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+
+    fn is_over(&mut self) -> bool {
+        !matches!(self.leader.try_wait(), Ok(None))
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if self.is_over() {
+            return;
+        }
+        self.kill();
+        let killed = Instant::now();
+        while !self.is_over() && killed.elapsed() < DEATH_MAX {
+            std::thread::park_timeout(Duration::from_millis(1));
         }
     }
 }
@@ -144,5 +171,52 @@ async fn read(
         Err(Failure::TooMuch)
     } else {
         Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn is_alive(pid: &str) -> bool {
+        let stat = std::fs::read_to_string(Path::new("/proc").join(pid).join("stat")).unwrap_or_default();
+        let state = stat.rsplit_once(") ").map(|(_, rest)| rest.as_bytes()[0]);
+        state.is_some_and(|state| state != b'Z')
+    }
+
+    #[tokio::test]
+    async fn whoever_gives_up_a_process_waits_for_its_end() {
+        let ground = tempfile::tempdir().unwrap();
+        let script = "sleep 1000 & echo $$ $! > new && mv new pids; wait";
+        let start = Start {
+            argv: ["sh", "-c", script].map(OsString::from).into(),
+            dir: ground.path().to_owned(),
+            env: vec![("PATH".into(), std::env::var_os("PATH").unwrap())],
+            stdin: Vec::new(),
+            limit: Duration::from_secs(60),
+            output_max: 1_000,
+            is_cut: false,
+        };
+        let mut running = Box::pin(start.run());
+        let pids = loop {
+            tokio::select! {
+                biased;
+                _ = &mut running => panic!("it ended by itself"),
+                () = tokio::task::yield_now() => {}
+            }
+            if let Ok(pids) = std::fs::read_to_string(ground.path().join("pids")) {
+                break pids;
+            }
+        };
+        let (leader, other) = pids.trim().split_once(' ').unwrap();
+        drop(running);
+        assert!(!is_alive(leader));
+        // Killed in the same moment; it goes when the system gets to it.
+        let since = Instant::now();
+        while is_alive(other) {
+            assert!(since.elapsed() < Duration::from_secs(20), "{other} lives");
+            tokio::task::yield_now().await;
+        }
     }
 }

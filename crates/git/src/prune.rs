@@ -13,12 +13,6 @@ use domain::{Access, RunId, StepKey};
 use engine::ports::WorkspaceError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-use tokio::time::sleep;
-
-/// How often what a killed git still writes to is cleared away, and how far apart.
-const SWEEPS_MAX: u32 = 5;
-const SWEEPS_APART: Duration = Duration::from_millis(100);
 
 /// What a place holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,21 +118,14 @@ impl Places {
                 tracing::info!(place = %place.path.display(), state = ?place.state, "kept: its work is nowhere else");
             }
         }
-        let mut tries = SWEEPS_MAX;
-        loop {
-            let folder = self.worktrees.join(run.to_string());
-            let swept = blocking(move || {
-                let is_clean = files::sweep(&folder);
-                // One that still holds a place stays.
-                let _ = std::fs::remove_dir(&folder);
-                Ok(is_clean)
-            });
-            tries -= 1;
-            if swept.await? || tries == 0 {
-                return Ok(());
-            }
-            sleep(SWEEPS_APART).await;
-        }
+        let folder = self.worktrees.join(run.to_string());
+        blocking(move || {
+            files::sweep(&folder);
+            // One that still holds a place stays.
+            let _ = std::fs::remove_dir(&folder);
+            Ok(())
+        })
+        .await
     }
 
     /// Every place of the home.
