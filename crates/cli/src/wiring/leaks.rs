@@ -5,7 +5,7 @@
 //! Leaves out: what a secret is (`secrets`), and what is done about it.
 
 use git::{Diff, FileStatus};
-use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
+use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2, readlinkat};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{self, Read};
@@ -51,7 +51,8 @@ fn in_lines(redactor: &Redactor, diff: &str) -> Vec<String> {
     files
 }
 
-/// Whether a file shows a secret, of whatever size it is. What is no plain file of the copy holds nothing that git took.
+/// Whether a file shows a secret, of whatever size it is, or a link in where it leads. What cannot be looked at is an
+/// error, also a name that is no text and so was not told whole: nothing passes unseen.
 fn in_file(redactor: &Redactor, place: &Path, name: &str) -> io::Result<bool> {
     let folder = open(
         place,
@@ -67,9 +68,13 @@ fn in_file(redactor: &Redactor, place: &Path, name: &str) -> io::Result<bool> {
     );
     let file = match opened {
         Ok(file) => File::from(file),
-        Err(Errno::NOENT | Errno::LOOP | Errno::NOTDIR | Errno::XDEV) => return Ok(false),
+        Err(Errno::LOOP) => {
+            let target = readlinkat(&folder, name, Vec::new())?;
+            return Ok(redactor.knows(target.as_bytes()));
+        }
         Err(error) => return Err(error.into()),
     };
+    // A folder is another repository, of which git took only a name.
     if file.metadata()?.is_file() {
         in_bytes(redactor, file)
     } else {
@@ -140,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_60_files_that_a_diff_does_not_show_are_read_and_links_are_not() {
+    fn a_60_what_a_diff_does_not_show_is_read_but_not_what_a_link_leads_to() {
         let place = tempfile::tempdir().unwrap();
         let path = |name: &str| place.path().join(name);
         std::fs::write(path("key.bin"), [b"\0\0", KEY.as_bytes()].concat()).unwrap();
@@ -151,9 +156,12 @@ mod tests {
         };
         assert_eq!(found("key.bin", true, false), ["key.bin"]);
         assert_eq!(found("key.bin", false, true), ["key.bin"]);
-        for unshown in ["none.bin", "link.bin", "gone.bin"] {
+        for unshown in ["none.bin", "link.bin"] {
             assert_eq!(found(unshown, true, false), [""; 0], "{unshown}");
         }
+        std::os::unix::fs::symlink(format!("to/{KEY}"), path("told.lnk")).unwrap();
+        assert_eq!(found("told.lnk", false, true), ["told.lnk"]);
+        leaks(&redactor(), &diff_of("gone.bin", true, false), place.path()).unwrap_err();
         // What is text and whole has been seen line by line.
         assert_eq!(found("key.bin", false, false), [""; 0]);
     }
